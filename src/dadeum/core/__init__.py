@@ -1,0 +1,1 @@
+"""Recipe, run folder, examples, errors, messages: imports neither torch nor transformers."""

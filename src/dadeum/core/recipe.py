@@ -1,0 +1,243 @@
+"""The recipe: one YAML that describes the whole way from raw data to an exported adapter.
+
+Every field has its meaning, unit and effect under it; unknown keys are refused with the nearest name
+(`core/recipe_file.py` reads the file, applies the profile and `--set`, and points at the line).
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic_core import PydanticCustomError
+
+Fraction = Annotated[float, Field(ge=0.0, lt=1.0)]
+CleanStep = Literal["nfc", "strip_html", "squash_spaces", "drop_empty", "drop_exact_duplicates", "drop_near_duplicates"]
+Baseline = Literal["majority", "tfidf", "base_model"]
+
+
+class Section(BaseModel):
+    """Frozen, and deaf to unknown keys: a mistyped key is an error, never a silent default."""
+
+    model_config = ConfigDict(
+        frozen=True,
+        extra="forbid",
+        allow_inf_nan=False,
+        ser_json_inf_nan="constants",
+        use_attribute_docstrings=True,
+        populate_by_name=True,
+    )
+
+
+class Decide(Section):
+    """A decision with reasons: structured input → `{"action": "BLOCK"}`."""
+
+    type: Literal["decide"]
+    instruction: str
+    """What the model is told, the same for every row."""
+    labels: Annotated[tuple[str, ...], Field(min_length=2)]
+    """All values that the answer may take; the first is the positive class of ROC and PR curves."""
+    label_key: str = "action"
+    """Key of the decision in the JSON answer."""
+    input_fields: Annotated[tuple[str, ...], Field(min_length=1)]
+    """Mapped fields that the model may see. Leave out what only tells the source apart (time, board)."""
+    reason_field: str | None = None
+    """Mapped field that is taught as `"reason"` after the decision; None teaches the decision alone."""
+
+    @model_validator(mode="after")
+    def _labels_differ(self) -> Self:
+        if len(set(self.labels)) != len(self.labels):
+            raise PydanticCustomError("labels_differ", "labels must differ from each other")
+        return self
+
+
+class NoAdapter(Section):
+    """Full fine-tuning: every weight of the base model is trained and saved."""
+
+    type: Literal["none"]
+
+
+class Lora(Section):
+    """Low-rank adapter (Hu et al. 2021, https://arxiv.org/abs/2106.09685)."""
+
+    type: Literal["lora"]
+    r: Annotated[int, Field(ge=1)] = 16
+    """Rank of the update."""
+    alpha: Annotated[int, Field(ge=1)] = 32
+    """The update is scaled by alpha / r."""
+    dropout: Fraction = 0.0
+    """Dropout on the adapter's input."""
+    targets: Literal["attention", "all-linear"] | tuple[str, ...] = "all-linear"
+    """Layers by role, resolved per architecture, or module names; a name that matches nothing is an error."""
+
+
+class QLora(Lora):
+    """LoRA on a base held in 4-bit NF4 with double quantisation (https://arxiv.org/abs/2305.14314)."""
+
+    type: Literal["qlora"]  # type: ignore[assignment]
+
+
+Adapter = Annotated[NoAdapter | Lora | QLora, Field(discriminator="type")]
+
+
+class Model(Section):
+    base: str
+    """Hub id, local folder, or an alias of `dadeum models list` (`smollm2-135m`)."""
+    revision: str | None = None
+    """Commit or tag on the hub; None takes the newest and records which it was."""
+    adapter: Adapter
+    precision: Literal["auto", "fp32", "bf16", "fp16"] = "auto"
+    """Arithmetic of the frozen base; auto measures what this machine does faster. Adapters stay fp32."""
+    trust_remote_code: bool = False
+    """Run Python that comes with the model. Off: nothing from a hub is executed."""
+
+
+class Source(Section):
+    path: str
+    """File, relative to the recipe. CSV, TSV, JSONL, JSON, parquet or XLSX, told apart by content."""
+    name: str | None = None
+    """Name in reports and ids; the file's stem if absent."""
+    encoding: str = "auto"
+    """auto finds UTF-8 (with or without BOM), UTF-16 and cp949 by decoding the whole file."""
+    map: dict[str, str] | None = None
+    """field: column. `label` and `origin` (board, sender, document) are fields too. None: guess and say so."""
+    label: str | None = None
+    """One label for every row of this source; otherwise map `label` to a column."""
+    label_values: dict[str, str] = {}
+    """value in the file: label of the task, such as 스팸: BLOCK."""
+    sample: Annotated[int, Field(ge=1)] | None = None
+    """Take this many rows, drawn with the recipe's seed; the rest is listed as removed (not_sampled)."""
+    on_bad_rows: Literal["raise", "drop"] = "raise"
+    """What to do with unreadable rows and unknown labels: stop, or list them in removed.parquet."""
+
+
+class Split(Section):
+    validation: Fraction = 0.1
+    """Share of rows for early stopping and calibration."""
+    test: Fraction = 0.1
+    """Share of rows for the final figures; never touched before `evaluate`."""
+    stratify: bool = True
+    """Keep the label shares equal in all splits."""
+    group: Literal["near_duplicate", "origin", "source", "none"] = "near_duplicate"
+    """Rows that must stay together. near_duplicate also joins rows equal after masking names and numbers."""
+    hold_out: tuple[str, ...] = ()
+    """Origins (or sources) whose rows all go to test: an honest look at what the model does elsewhere."""
+
+    @model_validator(mode="after")
+    def _rows_left_for_training(self) -> Self:
+        if self.validation + self.test >= 1:
+            raise PydanticCustomError("split_shares", "validation and test leave no rows for training")
+        return self
+
+
+class Data(Section):
+    sources: Annotated[tuple[Source, ...], Field(min_length=1)]
+    clean: tuple[CleanStep, ...] = (
+        "nfc", "strip_html", "squash_spaces", "drop_empty", "drop_exact_duplicates", "drop_near_duplicates",
+    )  # fmt: skip
+    """Steps in this order; every removed row goes to data/removed.parquet with its reason."""
+    near_duplicate_similarity: Annotated[float, Field(gt=0.3, le=1.0)] = 0.9
+    """Jaccard similarity of character 3-grams from which a row of the same label is removed as a near duplicate."""
+    split: Split = Split()
+
+
+class Checks(Section):
+    block_on: tuple[str, ...] = ("single_class", "split_leakage", "broken_json", "empty_field", "unknown_label")
+    """Checks that stop the run when they fire; `none` of them stops when empty, all still report."""
+    max_imbalance: Annotated[float, Field(ge=1.0)] = 10.0
+    """Rows of the commonest label per row of the rarest from which imbalance is reported."""
+
+
+class Render(Section):
+    format: Literal["chat", "instruction"] = "chat"
+    """chat: the tokenizer's own template. instruction: ### Instruction / ### Input / ### Response."""
+    max_length_tokens: Annotated[int, Field(ge=8)] = 2048
+    """Longest prompt + answer, in tokens."""
+    truncation: Literal["drop", "raise", "cut_input"] = "drop"
+    """Rows that are longer: listed as removed, refused, or the input cut at its end. The answer is never cut."""
+
+
+class EarlyStopping(Section):
+    metric: str = "eval_loss"
+    """Value on the validation split that must fall."""
+    patience: Annotated[int, Field(ge=1)] = 3
+    """Evaluations without a new best before the stage stops; the best checkpoint is the one that is kept."""
+
+
+class Sft(Section):
+    """Supervised fine-tuning: cross-entropy on the answer and its end token."""
+
+    name: str
+    method: Literal["sft"]
+    epochs: Annotated[float, Field(gt=0)] = 3
+    learning_rate: Annotated[float, Field(gt=0)] = 2e-4
+    """Peak rate of AdamW; 2e-4 suits LoRA, a tenth of it full tuning."""
+    batch_size: Annotated[int, Field(ge=1)] = 8
+    """Rows per forward pass and device."""
+    accumulation_steps: Annotated[int, Field(ge=1)] = 1
+    """Forward passes per optimizer step; effective batch = batch_size × accumulation_steps × devices."""
+    scheduler: Literal["cosine", "linear", "constant", "constant_with_warmup"] = "cosine"
+    warmup: Annotated[float, Field(ge=0)] = 0.03
+    """Below 1 a share of all steps, from 1 on a number of steps."""
+    max_grad_norm: Annotated[float, Field(gt=0)] = 1.0
+    """Gradients are clipped to this norm."""
+    gradient_checkpointing: bool = False
+    """Recompute activations in the backward pass: less memory, about a third slower."""
+    optim: str = "adamw_torch"
+    """Any optimizer name of transformers, such as paged_adamw_32bit."""
+    label_weight: Annotated[float, Field(gt=0)] = 1.0
+    """Weight in the loss of the answer tokens that differ between labels; 1 is plain cross-entropy."""
+    eval_steps: Annotated[int, Field(ge=1)] | None = None
+    """Optimizer steps between validation losses; None is once per epoch."""
+    save_steps: Annotated[int, Field(ge=1)] | None = None
+    """Optimizer steps between checkpoints; None follows eval_steps."""
+    save_total_limit: Annotated[int, Field(ge=1)] = 3
+    """Checkpoints kept; the best one survives rotation."""
+    early_stopping: EarlyStopping | None = None
+    trainer_args: dict[str, Any] = {}
+    """Passed to trl's SFTConfig unchanged; names are checked before anything is loaded."""
+
+
+Stage = Annotated[Sft, Field()]
+
+
+class Evaluate(Section):
+    baselines: tuple[Baseline, ...] = ("majority", "tfidf", "base_model")
+    """What the tuned model is compared with; base_model is the same model before tuning."""
+    gates: dict[str, str] = {}
+    """metric: condition, such as macro_f1: ">= baselines.tfidf" or ">= 0.8". A failed gate is exit code 1."""
+    generate_rows: Annotated[int, Field(ge=0)] = 200
+    """Test rows that are also answered freely, for JSON validity and agreement with the scored label."""
+    batch_size: Annotated[int, Field(ge=1)] = 16
+    bootstrap_samples: Annotated[int, Field(ge=100)] = 2000
+    """Resamples behind every 95 % interval."""
+
+
+class Export(Section):
+    format: Literal["adapter", "merged"] = "adapter"
+    """adapter: only the trained weights. merged: one model that needs no peft."""
+    name: str | None = None
+    """Name on the model card; the recipe's name if absent."""
+
+
+class Recipe(Section):
+    """Everything a run needs; `load_recipe` builds it from YAML, profile and overrides."""
+
+    name: Annotated[str, Field(pattern=r"^[\w.-]+$")]
+    task: Decide
+    model: Model
+    data: Data
+    checks: Checks = Checks()
+    render: Render = Render()
+    stages: Annotated[tuple[Stage, ...], Field(min_length=1)]
+    evaluate: Evaluate = Evaluate()
+    export: Export = Export()
+    seed: int = 42
+    """Seeds sampling, split, initialisation, data order and bootstrap."""
+
+    @model_validator(mode="after")
+    def _stage_names_differ(self) -> Self:
+        stage_names = [stage.name for stage in self.stages]
+        if len(set(stage_names)) != len(stage_names):
+            raise PydanticCustomError("stages_differ", "stage names must differ from each other")
+        return self
