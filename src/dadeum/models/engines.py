@@ -1,0 +1,154 @@
+"""Engine: score candidate answers and generate, in padded batches sorted by length.
+
+Deciding a label needs no generation: the prompt and the common beginning of the candidates go through the model
+once, then only the few tokens that tell the labels apart, on the same key-value cache.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from dadeum.core.examples import Turn
+from dadeum.core.recipe import Recipe
+from dadeum.models.load import load_base, load_tokenizer, load_trained
+from dadeum.models.precision import choose_precision
+from dadeum.models.render import Renderer, common_prefix, label_spans
+
+Counter = Callable[[int], None]
+
+
+class Engine:
+    """A loaded model with its renderer; `close` frees the weights."""
+
+    def __init__(self, model: Any, renderer: Renderer) -> None:
+        self.model = model.eval()
+        self.renderer = renderer
+
+    def close(self) -> None:
+        self.model = None
+
+    def score(
+        self,
+        prompts: list[list[Turn]],
+        candidates: list[str],
+        batch_size: int,
+        progress: Counter | None = None,
+    ) -> np.ndarray:
+        """Natural-log probabilities, shape (prompts, candidates), of the tokens that tell the candidates apart."""
+        answers = [self.renderer.answer_ids(candidate) for candidate in candidates]
+        start = answers[0][: common_prefix(answers)]
+        spans = label_spans(self.renderer, candidates)
+        rows = [self.renderer.prompt_ids(prompt) + start for prompt in prompts]
+        scores = np.zeros((len(rows), len(candidates)))
+        for indices in _batches(rows, batch_size):
+            scores[indices] = self._score_batch([rows[index] for index in indices], spans)
+            if progress:
+                progress(len(indices))
+        return scores
+
+    def _score_batch(self, rows: list[list[int]], spans: list[list[int]]) -> np.ndarray:
+        import torch
+
+        with torch.inference_mode():
+            ids, mask = self._pad_left(rows)
+            multi_token = max(map(len, spans)) > 1
+            out = self.model(**self._inputs(ids, mask), use_cache=multi_token, logits_to_keep=1)
+            first = out.logits[:, -1].float().log_softmax(-1)
+            totals = torch.stack([first[:, span[0]] for span in spans], dim=1)
+            for column, span in enumerate(spans):
+                if len(span) > 1:
+                    totals[:, column] += self._continue(out.past_key_values, mask, span)
+            scores: np.ndarray = totals.double().cpu().numpy()
+        return scores
+
+    def _continue(self, cache: Any, mask: Any, span: list[int]) -> Any:
+        """Sum of log probabilities of `span[1:]` after `span[0]`, on a copy of the prompt's cache; shape (rows,)."""
+        import torch
+
+        rows = mask.shape[0]
+        ids = torch.tensor([span[:-1]] * rows, device=mask.device)
+        longer = torch.cat([mask, torch.ones_like(ids)], dim=1)
+        inputs = self._inputs(ids, longer, since=mask.shape[1])
+        logits = self.model(**inputs, past_key_values=copy.deepcopy(cache), use_cache=True).logits.float()
+        wanted = torch.tensor(span[1:], device=mask.device).expand(rows, -1)
+        return logits.log_softmax(-1).gather(-1, wanted.unsqueeze(-1)).squeeze(-1).sum(-1)
+
+    def generate(
+        self,
+        prompts: list[list[Turn]],
+        max_new_tokens: int,
+        batch_size: int,
+        progress: Counter | None = None,
+    ) -> list[str]:
+        """Greedy answers in the order of `prompts`, without the end token."""
+        rows = [self.renderer.prompt_ids(prompt) for prompt in prompts]
+        answers = [""] * len(rows)
+        for indices in _batches(rows, batch_size):
+            for index, answer in zip(
+                indices, self._generate_batch([rows[i] for i in indices], max_new_tokens), strict=True
+            ):
+                answers[index] = answer
+            if progress:
+                progress(len(indices))
+        return answers
+
+    def _generate_batch(self, rows: list[list[int]], max_new_tokens: int) -> list[str]:
+        import torch
+
+        tokenizer = self.renderer.tokenizer
+        with torch.inference_mode():
+            ids, mask = self._pad_left(rows)
+            out = self.model.generate(
+                input_ids=ids,
+                attention_mask=mask,
+                max_new_tokens=max_new_tokens,
+                do_sample=False,
+                temperature=None,
+                top_p=None,
+                top_k=None,
+                eos_token_id=self.renderer.end_id,
+                pad_token_id=tokenizer.pad_token_id,
+            )
+        return [self._until_end(row[ids.shape[1] :].tolist()) for row in out]
+
+    def _until_end(self, ids: list[int]) -> str:
+        end = self.renderer.end_id
+        return str(self.renderer.tokenizer.decode(ids[: ids.index(end)] if end in ids else ids))
+
+    def _pad_left(self, rows: list[list[int]]) -> tuple[Any, Any]:
+        """Token ids and mask, both (rows, longest), int64; the last column is every row's last token."""
+        import torch
+
+        longest = max(map(len, rows))
+        pad = self.renderer.tokenizer.pad_token_id
+        ids = torch.tensor([[pad] * (longest - len(row)) + row for row in rows])
+        mask = torch.tensor([[0] * (longest - len(row)) + [1] * len(row) for row in rows])
+        device = self.model.device
+        return ids.to(device), mask.to(device)
+
+    @staticmethod
+    def _inputs(ids: Any, mask: Any, since: int = 0) -> dict[str, Any]:
+        """Explicit positions: with padding on the left, a model would count the padding too."""
+        positions = (mask.cumsum(-1) - 1).clamp(min=0)[:, since:]
+        return {"input_ids": ids, "attention_mask": mask, "position_ids": positions}
+
+
+def _batches(rows: list[list[int]], batch_size: int) -> Iterator[list[int]]:
+    """Indices in batches of similar length, longest first, so that a lack of memory shows at once."""
+    order = sorted(range(len(rows)), key=lambda index: (-len(rows[index]), index))
+    for start in range(0, len(order), batch_size):
+        yield order[start : start + batch_size]
+
+
+def load_engine(recipe: Recipe, weights: Path | None) -> Engine:
+    """The untuned base (`weights` None) or the base with what a stage trained."""
+    precision = choose_precision(recipe.model.precision)
+    renderer = Renderer(load_tokenizer(recipe.model), recipe.render)
+    if weights is None:
+        return Engine(load_base(recipe.model, precision), renderer)
+    return Engine(load_trained(recipe.model, precision, weights), renderer)
