@@ -1,0 +1,95 @@
+"""A stage of the recipe → trl's SFTConfig; unknown or contradictory settings are found before anything is loaded."""
+
+from __future__ import annotations
+
+import difflib
+import math
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+from dadeum.core.errors import RecipeError
+from dadeum.core.recipe import Recipe, Sft
+from dadeum.models.precision import Precision
+
+
+def steps_per_epoch(num_rows: int, stage: Sft, num_devices: int = 1) -> int:
+    """Optimizer steps in one pass over the rows."""
+    batches = math.ceil(num_rows / (stage.batch_size * num_devices))
+    return math.ceil(batches / stage.accumulation_steps)
+
+
+def training_arguments(
+    recipe: Recipe, stage: Sft, precision: Precision, num_rows: int, has_validation: bool, folder: Path
+) -> Any:
+    """trl's SFTConfig from the stage, with `trainer_args` passed through."""
+    import torch
+    from trl import SFTConfig
+
+    on_cpu = not torch.cuda.is_available()
+    per_epoch = steps_per_epoch(num_rows, stage)
+    total = max(1, math.ceil(per_epoch * stage.epochs))
+    eval_steps = min(stage.eval_steps or per_epoch, total)
+    ours: dict[str, Any] = {
+        "output_dir": str(folder / "checkpoints"),
+        "num_train_epochs": stage.epochs,
+        "per_device_train_batch_size": stage.batch_size,
+        "per_device_eval_batch_size": stage.batch_size,
+        "gradient_accumulation_steps": stage.accumulation_steps,
+        "learning_rate": stage.learning_rate,
+        "lr_scheduler_type": stage.scheduler,
+        "warmup_steps": stage.warmup,
+        "max_grad_norm": stage.max_grad_norm,
+        "optim": stage.optim,
+        "activation_checkpointing": stage.gradient_checkpointing,
+        "eval_strategy": "steps" if has_validation else "no",
+        "eval_steps": eval_steps,
+        "save_strategy": "steps",
+        "save_steps": min(stage.save_steps or eval_steps, total),
+        "save_total_limit": stage.save_total_limit,
+        "load_best_model_at_end": has_validation,
+        "metric_for_best_model": stage.early_stopping.metric if stage.early_stopping else "eval_loss",
+        "greater_is_better": False,
+        "seed": recipe.seed,
+        "bf16": precision.dtype == "bf16",
+        "fp16": precision.dtype == "fp16",
+        "use_cpu": on_cpu,
+        "dataloader_pin_memory": not on_cpu,
+        "logging_steps": 1,
+        "disable_tqdm": True,
+        "report_to": "none",
+        "remove_unused_columns": False,
+        "max_length": None,
+        "dataset_kwargs": {"skip_prepare_dataset": True},
+    }
+    return SFTConfig(**(ours | stage.trainer_args))
+
+
+def check_stages(recipe: Recipe) -> list[RecipeError]:
+    """Problems of all stages that can be seen without loading anything."""
+    problems = []
+    for stage in recipe.stages:
+        if stage.eval_steps and stage.save_steps and stage.save_steps % stage.eval_steps:
+            problems.append(
+                RecipeError("train.save_steps", stage=stage.name, save=stage.save_steps, eval=stage.eval_steps)
+            )
+        problems += _unknown_arguments(stage)
+    return problems
+
+
+def _unknown_arguments(stage: Sft) -> list[RecipeError]:
+    if not stage.trainer_args:
+        return []
+    from trl import SFTConfig
+
+    known = [item.name for item in fields(SFTConfig)]
+    return [
+        RecipeError(
+            "train.unknown_trainer_arg",
+            stage=stage.name,
+            name=name,
+            near=next(iter(difflib.get_close_matches(name, known, n=1)), "-"),
+        )
+        for name in stage.trainer_args
+        if name not in known
+    ]
