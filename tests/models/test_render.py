@@ -72,22 +72,29 @@ def test_the_answer_is_never_cut(tokenizer, policy):
     renderer = Renderer(tokenizer, Render(max_length_tokens=100, truncation=policy))
     if policy == "raise":
         with pytest.raises(ModelError) as caught:
-            renderer.render(row)
+            renderer.fit(row)
         assert caught.value.values["id"] == row.id
     elif policy == "drop":
-        assert renderer.render(row) is None
+        assert renderer.fit(row).example is None
     else:
-        rendered = renderer.render(row)
-        assert rendered.was_cut
-        assert 90 < len(rendered.input_ids) <= 100
-        answer = tokenizer.decode([label for label in rendered.labels if label != -100])
-        assert answer == f"{ANSWER}<|im_end|>"
+        fitted = renderer.fit(row)
+        rendered = renderer.render(fitted.example)
+        assert fitted.was_cut
+        assert 90 < len(rendered.input_ids) == fitted.prompt_tokens + fitted.answer_tokens <= 100
         assert tokenizer.decode(rendered.input_ids).endswith(f"<|im_start|>assistant\n{ANSWER}<|im_end|>")
+        assert fitted.example.prompt[-1]["content"] == row.prompt[-1]["content"][: len(fitted.example.prompt[-1]["content"])]
+
+
+def test_a_row_that_fits_is_left_as_it_is(tokenizer):
+    row = example(1, "BLOCK")
+    fitted = Renderer(tokenizer, Render(truncation="cut_input")).fit(row)
+    assert fitted.example is row
+    assert not fitted.was_cut
 
 
 def test_a_limit_below_the_answer_drops_even_under_cut_input(tokenizer):
     renderer = Renderer(tokenizer, Render(max_length_tokens=8, truncation="cut_input"))
-    assert renderer.render(example(1, "BLOCK")) is None
+    assert renderer.fit(example(1, "BLOCK")).example is None
 
 
 def test_label_spans_tell_the_labels_apart_and_nothing_else(tokenizer):

@@ -5,7 +5,8 @@ import torch
 from torch.nn import functional
 
 from dadeum.training.rows import encode, token_weights
-from dadeum.training.sft import IGNORED, AnswerCollator, LengthWindowSampler
+from dadeum.training.prefix import IGNORED, PrefixCollator, gradient_difference, shared_length
+from dadeum.training.sft import LengthWindowSampler
 from dadeum.training.train import _model, _trainer
 from tests.tiny import decide_recipe, write_splits
 
@@ -21,7 +22,7 @@ def trainer(tiny_llama, tmp_path):
     run = Run.create(recipe, tmp_path / "run")
     write_splits(run)
     tokenizer = load_tokenizer(recipe.model)
-    rows, _ = encode(recipe, Renderer(tokenizer, recipe.render), recipe.stages[0], run.split_path("train"))
+    rows = encode(recipe, Renderer(tokenizer, recipe.render), recipe.stages[0], run.split_path("train"))
     precision = Precision("fp32", "train.precision.asked", {}, None)
     model = _model(recipe, recipe.stages[0], precision, None)
     return _trainer(recipe, recipe.stages[0], precision, model, tokenizer, (rows, rows[:4]), tmp_path / "stage")
@@ -38,10 +39,13 @@ def plain_loss(model, rows):
     return total / count
 
 
-def test_loss_and_gradient_equal_the_plain_ones(trainer):
-    """Left padding, positions and `logits_to_keep` change the work, not the result."""
+@pytest.mark.parametrize("share", [False, True])
+def test_loss_and_gradient_equal_the_plain_ones(trainer, share):
+    """Left padding, the shared prefix and `logits_to_keep` change the work, not the result."""
+    trainer.data_collator.share = share
     rows = [trainer.train_dataset[i] for i in range(6)]
     batch = trainer.data_collator(rows)
+    assert ("prefix_ids" in batch) is share
     trained = [(n, p) for n, p in trainer.model.named_parameters() if p.requires_grad]
     ours = trainer.compute_loss(trainer.model, batch)
     ours_gradient = torch.autograd.grad(ours, [p for _, p in trained])
@@ -59,16 +63,50 @@ def test_weights_scale_the_tokens_that_decide(trainer):
     torch.testing.assert_close(twice, 2 * once)
 
 
+def row(prompt, answer):
+    labels = [IGNORED] * len(prompt) + answer
+    return {"input_ids": prompt + answer, "labels": labels, "weights": [0.0] * len(prompt) + [1.0] * len(answer)}
+
+
 def test_collator_pads_left_and_counts_positions_from_the_first_token():
-    rows = [
-        {"input_ids": [5, 6, 7], "labels": [IGNORED, 6, 7], "weights": [0.0, 1.0, 1.0]},
-        {"input_ids": [8], "labels": [8], "weights": [1.0]},
-    ]
-    batch = AnswerCollator(pad_id=0)(rows)
-    assert batch["input_ids"].tolist() == [[5, 6, 7], [0, 0, 8]]
-    assert batch["labels"].tolist() == [[IGNORED, 6, 7], [IGNORED, IGNORED, 8]]
-    assert batch["position_ids"].tolist() == [[0, 1, 2], [0, 0, 0]]
-    assert batch["attention_mask"].tolist() == [[1, 1, 1], [0, 0, 1]]
+    batch = PrefixCollator(pad_id=0, share=False)([row([5], [6, 7]), row([8], [9])])
+    assert batch["input_ids"].tolist() == [[5, 6, 7], [0, 8, 9]]
+    assert batch["labels"].tolist() == [[IGNORED, 6, 7], [IGNORED, IGNORED, 9]]
+    assert batch["position_ids"].tolist() == [[0, 1, 2], [0, 0, 1]]
+    assert batch["attention_mask"].tolist() == [[1, 1, 1], [0, 1, 1]]
+
+
+def test_shared_prefix_is_taken_out_once_and_positions_go_on_after_it():
+    prefix = list(range(10, 20))
+    batch = PrefixCollator(pad_id=0, share=True)([row([*prefix, 5, 6], [7]), row([*prefix, 8], [9])])
+    assert batch["prefix_ids"].tolist() == [prefix]
+    assert batch["input_ids"].tolist() == [[5, 6, 7], [0, 8, 9]]
+    assert batch["position_ids"].tolist() == [[10, 11, 12], [9, 10, 11]]
+    assert batch["attention_mask"].tolist() == [[1] * 13, [1] * 10 + [0, 1, 1]]
+
+
+def test_the_token_that_predicts_the_answer_is_never_shared():
+    same = [row(list(range(10, 20)), [1]), row(list(range(10, 20)), [2])]
+    assert shared_length(same) == 9
+    assert shared_length(same[:1]) == 0
+    assert shared_length([row([1, 2, 3], [4]), row([1, 2, 3], [5])]) == 0
+
+
+def test_the_check_before_training_sees_a_model_that_shares_wrongly(trainer, monkeypatch):
+    from dadeum.training import prefix
+
+    rows = [trainer.train_dataset[i] for i in range(4)]
+    assert gradient_difference(trainer.model, rows, 0) < 1e-4
+    forgetful = prefix._prefix_cache
+
+    def drops_keys(model, prefix_ids, num_rows):
+        cache = forgetful(model, prefix_ids, num_rows)
+        for layer in cache.layers:
+            layer.values = layer.values * 0
+        return cache
+
+    monkeypatch.setattr(prefix, "_prefix_cache", drops_keys)
+    assert gradient_difference(trainer.model, rows, 0) > 0.05
 
 
 def test_token_weights_have_mean_one_and_raise_the_label():

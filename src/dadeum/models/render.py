@@ -6,7 +6,7 @@ template parity and a mask of "answer plus end token" hold by construction, what
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -26,12 +26,22 @@ class Rendered:
 
     input_ids: list[int]
     num_prompt_tokens: int
-    was_cut: bool = False
 
     @property
     def labels(self) -> list[int]:
         """-100 on the prompt, the ids themselves on the answer and its end token."""
         return [-100] * self.num_prompt_tokens + self.input_ids[self.num_prompt_tokens :]
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """What became of an example under the token limit."""
+
+    example: Example | None
+    """As it was, with a shortened input, or None when it has to go."""
+    prompt_tokens: int
+    answer_tokens: int
+    was_cut: bool = False
 
 
 class Renderer:
@@ -116,34 +126,40 @@ class Renderer:
             raise ModelError("train.no_end_token", model=self.tokenizer.name_or_path)
         return int(self.tokenizer.eos_token_id)
 
-    def render(self, example: Example) -> Rendered | None:
-        """One training row within the token limit; None when `truncation` says to drop it.
-
-        `raise` raises ModelError naming the row; `cut_input` shortens the last user turn from its end. The answer
-        is never cut: a row whose answer alone does not fit is dropped or refused.
-        """
+    def render(self, example: Example) -> Rendered:
+        """One training row, whatever its length."""
         prompt = self.prompt_ids(example.prompt)
-        answer = self.answer_ids(example.completion[0]["content"])
-        limit = self.settings.max_length_tokens
-        if len(prompt) + len(answer) <= limit:
-            return Rendered(prompt + answer, len(prompt))
-        if self.settings.truncation == "raise":
-            found = len(prompt) + len(answer)
-            raise ModelError("train.too_long", id=example.id, found=found, limit=limit, answer=len(answer))
-        if self.settings.truncation == "cut_input":
-            shorter = self._cut(example.prompt, limit - len(answer))
-            return Rendered(shorter + answer, len(shorter), was_cut=True) if shorter else None
-        return None
+        return Rendered(prompt + self.answer_ids(example.completion[0]["content"]), len(prompt))
 
-    def _cut(self, turns: list[Turn], budget: int) -> list[int] | None:
-        """Prompt ids within `budget`, keeping as many leading characters of the last turn as fit."""
+    def fit(self, example: Example) -> Fitted:
+        """Apply the token limit: `drop`, `raise` (ModelError naming the row) or `cut_input` as the recipe says.
+
+        `cut_input` shortens the last user turn from its end. The answer is never cut: a row whose answer leaves no
+        room for a prompt is dropped.
+        """
+        prompt = len(self.prompt_ids(example.prompt))
+        answer = len(self.answer_ids(example.completion[0]["content"]))
+        limit = self.settings.max_length_tokens
+        if prompt + answer <= limit:
+            return Fitted(example, prompt, answer)
+        if self.settings.truncation == "raise":
+            raise ModelError("train.too_long", id=example.id, found=prompt + answer, limit=limit, answer=answer)
+        if self.settings.truncation == "cut_input":
+            turns = self._cut(example.prompt, limit - answer)
+            if turns:
+                return Fitted(replace(example, prompt=turns), len(self.prompt_ids(turns)), answer, was_cut=True)
+        return Fitted(None, prompt, answer)
+
+    def _cut(self, turns: list[Turn], budget: int) -> list[Turn] | None:
+        """Turns within `budget` tokens, keeping as many leading characters of the last turn as fit."""
         *before, last = turns
-        low, high, best = 0, len(last["content"]), None
+        low, high = 0, len(last["content"])
+        best: list[Turn] | None = None
         while low <= high:
             middle = (low + high) // 2
-            ids = self.prompt_ids([*before, {"role": last["role"], "content": last["content"][:middle]}])
-            if len(ids) <= budget:
-                best, low = ids, middle + 1
+            shorter: list[Turn] = [*before, {"role": last["role"], "content": last["content"][:middle]}]
+            if len(self.prompt_ids(shorter)) <= budget:
+                best, low = shorter, middle + 1
             else:
                 high = middle - 1
         return best

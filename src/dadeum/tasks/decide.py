@@ -1,6 +1,6 @@
 """Decide: structured input → a JSON answer whose first value is one of a few labels.
 
-`{"subject": "(광고) 보험료 안내", "attachments": []}` → `{"action": "BLOCK"}`. The label comes first so that one
+`{"subject": "(광고) 보험료 안내"}` → `{"action": "BLOCK"}`. The label comes first so that one
 forward pass scores it; `confidence` is never taught, because a number that a model writes is not a probability.
 """
 
@@ -28,8 +28,8 @@ class Parsed:
 
 
 def prompt(task: Decide, fields: Mapping[str, Any]) -> list[Turn]:
-    """System turn with the instruction, user turn with the visible fields as JSON."""
-    visible = {name: fields.get(name) for name in task.input_fields}
+    """System turn with the instruction, user turn with the visible fields as JSON; empty fields cost no tokens."""
+    visible = {name: fields[name] for name in task.input_fields if fields.get(name)}
     content = json.dumps(visible, ensure_ascii=False)
     return [{"role": "system", "content": task.instruction}, {"role": "user", "content": content}]
 

@@ -12,22 +12,19 @@ from dadeum.models.render import Renderer, label_spans
 from dadeum.tasks import decide
 
 
-def encode(recipe: Recipe, renderer: Renderer, stage: Sft, path: Path) -> tuple[list[dict[str, Any]], int]:
-    """Rows of {input_ids, labels, weights} of one split, and how many inputs were shortened."""
+def encode(recipe: Recipe, renderer: Renderer, stage: Sft, path: Path) -> list[dict[str, Any]]:
+    """Rows of {input_ids, labels, weights} of one split; DataError when one is over the recipe's limit."""
     spans = label_spans(renderer, decide.candidates(recipe.task))
+    limit = recipe.render.max_length_tokens
     rows: list[dict[str, Any]] = []
-    num_cut = 0
     for example in read_examples(path):
         rendered = renderer.render(example)
-        if rendered is None:
-            raise DataError("train.row_too_long", id=example.id, limit=recipe.render.max_length_tokens)
-        num_cut += rendered.was_cut
+        if len(rendered.input_ids) > limit:
+            raise DataError("train.row_too_long", id=example.id, limit=limit)
         prompt = rendered.num_prompt_tokens
         weights = token_weights(rendered.input_ids[prompt:], spans, stage.label_weight)
-        rows.append(
-            {"input_ids": rendered.input_ids, "labels": rendered.labels, "weights": [0.0] * prompt + weights}
-        )
-    return rows, num_cut
+        rows.append({"input_ids": rendered.input_ids, "labels": rendered.labels, "weights": [0.0] * prompt + weights})
+    return rows
 
 
 def token_weights(answer: list[int], spans: list[list[int]], label_weight: float) -> list[float]:

@@ -1,7 +1,7 @@
-"""Supervised fine-tuning: trl's SFTTrainer with our mask, our order, and the head only where answers stand.
+"""Supervised fine-tuning: trl's SFTTrainer with our mask, our order, the prefix shared, the head only at answers.
 
 Rows are padded on the left, so all answers end in the last column and `logits_to_keep` gives exactly their
-positions on any architecture: soft-capping, logit scale and head bias stay the model's own business.
+positions on any architecture (`training/prefix.py`).
 """
 
 from __future__ import annotations
@@ -10,35 +10,12 @@ from collections.abc import Iterator
 from typing import Any
 
 import torch
-from torch.nn import functional
 from torch.utils.data import Sampler
 from trl import SFTTrainer
 
-IGNORED = -100
+from dadeum.training.prefix import weighted_loss_sum
+
 _WINDOW_BATCHES = 16
-
-
-class AnswerCollator:
-    """Rows of {input_ids, labels, weights} → left-padded tensors, each (rows, longest)."""
-
-    def __init__(self, pad_id: int) -> None:
-        self.pad_id = pad_id
-
-    def __call__(self, rows: list[dict[str, Any]]) -> dict[str, torch.Tensor]:
-        longest = max(len(row["input_ids"]) for row in rows)
-
-        def left(key: str, fill: float, dtype: torch.dtype) -> torch.Tensor:
-            return torch.tensor([[fill] * (longest - len(row[key])) + list(row[key]) for row in rows], dtype=dtype)
-
-        mask = [[0] * (longest - len(row["input_ids"])) + [1] * len(row["input_ids"]) for row in rows]
-        attention = torch.tensor(mask)
-        return {
-            "input_ids": left("input_ids", self.pad_id, torch.long),
-            "attention_mask": attention,
-            "position_ids": (attention.cumsum(-1) - 1).clamp(min=0),
-            "labels": left("labels", IGNORED, torch.long),
-            "weights": left("weights", 0.0, torch.float32),
-        }
 
 
 class LengthWindowSampler(Sampler[int]):
@@ -91,21 +68,13 @@ class AnswerTrainer(SFTTrainer):  # type: ignore[misc]
         self, model: Any, inputs: dict[str, Any], return_outputs: bool = False, num_items_in_batch: Any = None
     ) -> Any:
         """Weighted cross-entropy on labelled tokens; equals the plain loss when all weights are 1."""
-        labels, weights = inputs["labels"], inputs["weights"]
-        # The label of column j is predicted by column j-1, so one more column than the longest answer is needed.
-        width = int((labels != IGNORED).sum(-1).max()) + 1
-        forward = {key: inputs[key] for key in ("input_ids", "attention_mask", "position_ids")}
-        outputs = model(**forward, use_cache=False, logits_to_keep=width)
-        wanted, scale = labels[:, 1 - width :], weights[:, 1 - width :]
-        labelled = wanted != IGNORED
-        logits = outputs.logits[:, :-1][labelled].float()
-        losses = functional.cross_entropy(logits, wanted[labelled], reduction="none")
-        count = labelled.sum() if num_items_in_batch is None else num_items_in_batch
-        loss = (losses * scale[labelled]).sum() / torch.as_tensor(count).clamp(min=1)
+        total, logits, wanted = weighted_loss_sum(model, inputs)
+        count = wanted.numel() if num_items_in_batch is None else num_items_in_batch
+        loss = total / torch.as_tensor(count).clamp(min=1)
         if self.args.average_tokens_across_devices and num_items_in_batch is not None:
             loss = loss * self.accelerator.num_processes
-        self._count(inputs, logits, wanted[labelled])
-        return (loss, outputs) if return_outputs else loss
+        self._count(inputs, logits, wanted)
+        return (loss, {"logits": logits}) if return_outputs else loss
 
     @property
     def tokens_seen(self) -> int:
@@ -118,5 +87,6 @@ class AnswerTrainer(SFTTrainer):  # type: ignore[misc]
         right = (logits.detach().argmax(-1) == wanted).float().mean().item() if wanted.numel() else 0.0
         self._metrics[mode]["mean_token_accuracy"].append(right)
         if mode == "train":
+            # The mask spans the shared prefix on every row: tokens of the data, not of the work saved.
             self._total_train_tokens += int(inputs["attention_mask"].sum())
         self._metrics[mode]["num_tokens"] = [self._total_train_tokens]

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from dadeum.core.errors import DataError
+from dadeum.core.messages import text
 from dadeum.core.progress import Progress, silent
 from dadeum.core.recipe import NoAdapter, Recipe, Sft
 from dadeum.core.run import Run, append_jsonl, file_hash, fingerprint, read_jsonl, write_jsonl, write_text
@@ -49,8 +50,9 @@ class StageResult:
     precision_reason: str
     """Message key; its numbers are in `gflops`."""
     gflops: dict[str, float]
-    rows_cut: int
-    """Rows whose input was shortened to fit (`truncation: cut_input`)."""
+    prefix_difference: float | None
+    """Relative gradient difference of the shared-prefix path, measured before training; None: nothing to share."""
+    prefix_shared: bool
 
 
 def train(recipe: Recipe, run: Run, progress: Progress = silent) -> dict[str, StageResult]:
@@ -99,18 +101,19 @@ def _run_stage(
     precision = choose_precision(recipe.model.precision)
     tokenizer = load_tokenizer(recipe.model)
     renderer = Renderer(tokenizer, recipe.render)
-    rows, rows_cut = encode(recipe, renderer, stage, run.split_path("train"))
-    validation, _ = encode(recipe, renderer, stage, run.split_path("validation"))
+    rows = encode(recipe, renderer, stage, run.split_path("train"))
+    validation = encode(recipe, renderer, stage, run.split_path("validation"))
     if not rows:
         raise DataError("train.no_rows", path=run.split_path("train"))
     model = _model(recipe, stage, precision, before)
     trainer = _trainer(recipe, stage, precision, model, tokenizer, (rows, validation), folder)
+    difference = _share_prefix(trainer, stage, rows, precision)
     trainer.add_callback(_logger(run, stage.name, progress))
     started = time.perf_counter()
     output = trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
     seconds = time.perf_counter() - started
     save_weights(trainer.model, tokenizer, folder / "adapter")
-    result = _result(trainer, output, seconds, precision, len(rows), rows_cut)
+    result = _result(trainer, output, seconds, precision, len(rows), difference)
     del trainer, model
     gc.collect()
     if torch.cuda.is_available():
@@ -158,7 +161,8 @@ def _trainer(
     from datasets import Dataset
     from transformers import EarlyStoppingCallback, PrinterCallback
 
-    from dadeum.training.sft import AnswerCollator, AnswerTrainer
+    from dadeum.training.prefix import PrefixCollator
+    from dadeum.training.sft import AnswerTrainer
 
     train_rows, validation_rows = rows
     # Padding in validation is pure waste and its order means nothing: sorted once.
@@ -171,12 +175,28 @@ def _trainer(
         args=training_arguments(recipe, stage, precision, len(train_rows), bool(validation_rows), folder),
         train_dataset=Dataset.from_list(train_rows),
         eval_dataset=Dataset.from_list(validation_rows) if validation_rows else None,
-        data_collator=AnswerCollator(tokenizer.pad_token_id),
+        data_collator=PrefixCollator(tokenizer.pad_token_id, share=False),
         processing_class=tokenizer,
         callbacks=callbacks,
     )
     trainer.remove_callback(PrinterCallback)  # it prints every log line; metrics.jsonl has them
     return trainer
+
+
+def _share_prefix(trainer: Any, stage: Sft, rows: list[dict[str, Any]], precision: Precision) -> float | None:
+    """Switch prefix sharing on when it proves exact on the first rows; returns the measured gradient difference."""
+    from dadeum.training.prefix import TOLERANCE, gradient_difference
+
+    if stage.gradient_checkpointing:
+        return None  # recomputation in the backward pass would fill the cache a second time
+    with trainer.compute_loss_context_manager():
+        difference = gradient_difference(trainer.model, rows[:4], trainer.data_collator.pad_id)
+    if difference is None:
+        return None
+    trainer.data_collator.share = difference <= TOLERANCE[precision.dtype]
+    if not trainer.data_collator.share:
+        log.warning(text("train.prefix_differs", difference=f"{difference:.3g}"))
+    return difference
 
 
 def _logger(run: Run, stage: str, progress: Progress) -> Any:
@@ -210,7 +230,12 @@ def save_weights(model: Any, tokenizer: Any, folder: Path) -> None:
 
 
 def _result(
-    trainer: Any, output: Any, seconds: float, precision: Precision, num_rows: int, rows_cut: int
+    trainer: Any,
+    output: Any,
+    seconds: float,
+    precision: Precision,
+    num_rows: int,
+    prefix_difference: float | None,
 ) -> StageResult:
     state = trainer.state
     parameters = [(parameter.numel(), parameter.requires_grad) for parameter in trainer.model.parameters()]
@@ -230,7 +255,8 @@ def _result(
         precision=precision.dtype,
         precision_reason=precision.reason,
         gflops=precision.gflops,
-        rows_cut=rows_cut,
+        prefix_difference=prefix_difference,
+        prefix_shared=trainer.data_collator.share,
     )
 
 
