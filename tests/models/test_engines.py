@@ -61,3 +61,21 @@ def test_instruction_format_scores_too(tiny_llama):
     scores = engine.score([example(1, "BLOCK").prompt], decide.candidates(decide_recipe("x").task), 4)
     assert scores.shape == (1, 2)
     assert (scores < 0).all()
+
+
+def test_a_cache_that_forgets_is_noticed_and_not_used(engine, monkeypatch, caplog):
+    candidates = decide.candidates(decide_recipe("x").task)
+    prompts = [example(i, "BLOCK", subject="제목 " * i).prompt for i in range(1, 5)]
+    right = engine.score(prompts, candidates, batch_size=4)
+    honest = engine._prefix_cache
+
+    def forgets(ids):
+        cache = honest(ids)
+        for layer in cache.layers:
+            layer.keys, layer.values = layer.keys * 0, layer.values * 0
+        return cache
+
+    monkeypatch.setattr(engine, "_prefix_cache", forgets)
+    monkeypatch.setattr("dadeum.models.engines._PREFIX_TOLERANCE", {"fp32": 1e-5, "half": 1e-5})
+    np.testing.assert_allclose(engine.score(prompts, candidates, batch_size=4), right, atol=1e-4)
+    assert any(record.levelname == "WARNING" for record in caplog.records)

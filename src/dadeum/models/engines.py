@@ -1,12 +1,14 @@
 """Engine: score candidate answers and generate, in padded batches sorted by length.
 
 Deciding a label needs no generation: the prompt and the common beginning of the candidates go through the model
-once, then only the few tokens that tell the labels apart, on the same key-value cache.
+once, then only the few tokens that tell the labels apart, on the same key-value cache. What all prompts begin with
+(the instruction) is computed once for all.
 """
 
 from __future__ import annotations
 
 import copy
+import logging
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -14,12 +16,19 @@ from typing import Any
 import numpy as np
 
 from dadeum.core.examples import Turn
+from dadeum.core.messages import text
 from dadeum.core.recipe import Recipe
 from dadeum.models.load import load_base, load_tokenizer, load_trained
 from dadeum.models.precision import choose_precision
 from dadeum.models.render import Renderer, common_prefix, label_spans
 
+log = logging.getLogger(__name__)
+
 Counter = Callable[[int], None]
+
+_MIN_PREFIX_TOKENS = 8
+_PREFIX_TOLERANCE = {"fp32": 1e-3, "half": 0.25}
+"""Largest difference of a log probability between the shared and the plain path: rounding, not another mask."""
 
 
 class Engine:
@@ -44,20 +53,54 @@ class Engine:
         start = answers[0][: common_prefix(answers)]
         spans = label_spans(self.renderer, candidates)
         rows = [self.renderer.prompt_ids(prompt) + start for prompt in prompts]
+        shared = self._shared(rows, spans)
+        prefix = self._prefix_cache(rows[0][:shared]) if shared else None
         scores = np.zeros((len(rows), len(candidates)))
         for indices in _batches(rows, batch_size):
-            scores[indices] = self._score_batch([rows[index] for index in indices], spans)
+            scores[indices] = self._score_batch([rows[index][shared:] for index in indices], spans, prefix)
             if progress:
                 progress(len(indices))
         return scores
 
-    def _score_batch(self, rows: list[list[int]], spans: list[list[int]]) -> np.ndarray:
+    def _shared(self, rows: list[list[int]], spans: list[list[int]]) -> int:
+        """Leading tokens that all rows share and that may be computed once; 0 when that changes the scores.
+
+        Tried on two rows first: a cache that forgets (sliding windows) would be wrong without any error.
+        """
+        if len(rows) < 2:
+            return 0
+        shared = min(common_prefix(rows), min(map(len, rows)) - 1)
+        if shared < _MIN_PREFIX_TOKENS:
+            return 0
+        whole = self._score_batch(rows[:2], spans, None)
+        split = self._score_batch([row[shared:] for row in rows[:2]], spans, self._prefix_cache(rows[0][:shared]))
+        difference = float(np.abs(whole - split).max())
+        tolerance = _PREFIX_TOLERANCE["fp32" if "float32" in str(self.model.dtype) else "half"]
+        if difference > tolerance:
+            log.warning(text("train.prefix_scores_differ", difference=f"{difference:.3g}"))
+            return 0
+        return shared
+
+    def _prefix_cache(self, ids: list[int]) -> Any:
+        import torch
+
+        with torch.inference_mode():
+            row = torch.tensor([ids], device=self.model.device)
+            return self.model(input_ids=row, use_cache=True, logits_to_keep=1).past_key_values
+
+    def _score_batch(self, rows: list[list[int]], spans: list[list[int]], prefix: Any) -> np.ndarray:
         import torch
 
         with torch.inference_mode():
             ids, mask = self._pad_left(rows)
+            cache, since = None, 0
+            if prefix is not None:
+                cache, since = copy.deepcopy(prefix), prefix.get_seq_length()
+                cache.batch_repeat_interleave(len(rows))
+                mask = torch.cat([mask.new_ones(len(rows), since), mask], dim=1)
             multi_token = max(map(len, spans)) > 1
-            out = self.model(**self._inputs(ids, mask), use_cache=multi_token, logits_to_keep=1)
+            inputs = self._inputs(ids, mask, since)
+            out = self.model(**inputs, past_key_values=cache, use_cache=multi_token or since > 0, logits_to_keep=1)
             first = out.logits[:, -1].float().log_softmax(-1)
             totals = torch.stack([first[:, span[0]] for span in spans], dim=1)
             for column, span in enumerate(spans):
