@@ -1,0 +1,1 @@
+"""Shipping what was trained: export now, serving and A/B tests to come."""

@@ -22,6 +22,7 @@ from dadeum.models.precision import Precision, choose_precision
 
 _TOLERANCE = {"fp32": 1e-3, "bf16": 0.25, "fp16": 0.05}
 """Largest allowed difference of a logit; merging rounds the weights once more in half precision."""
+_PROBE_TEXT = 'Is this mail spam? {"subject": "meeting on Monday, 10:30"}'
 
 
 @dataclass(frozen=True)
@@ -108,10 +109,10 @@ def _reload(recipe: Recipe, precision: Precision, folder: Path, format: str) -> 
 
 
 def _probe(model: Any, tokenizer: Any) -> Any:
-    """Logits of one fixed Korean and English text, shape (tokens, vocabulary), float32."""
+    """Logits of one fixed text, shape (tokens, vocabulary), float32."""
     import torch
 
-    ids = torch.tensor([tokenizer("다듬 export probe: 회의 안내 {\"action\":").input_ids], device=model.device)
+    ids = torch.tensor([tokenizer(_PROBE_TEXT).input_ids], device=model.device)
     with torch.inference_mode():
         return model(input_ids=ids).logits[0].float().cpu()
 

@@ -1,0 +1,1 @@
+"""From examples to weights: one spine, methods that differ only in what they must."""

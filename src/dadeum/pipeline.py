@@ -1,0 +1,88 @@
+"""run(recipe): the whole product, read from top to bottom. Each line is a step that also runs alone.
+
+A step whose inputs are unchanged is skipped, so a killed run goes on where it stopped: `dadeum run --resume RUN`.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from dadeum.core.progress import Progress, silent
+from dadeum.core.recipe import Recipe
+from dadeum.core.run import Run, file_hash
+
+
+def run(recipe: Recipe, run: Run, progress: Progress = silent) -> None:
+    """Raw data → checked data → figures before → training → figures after → report → export."""
+    build_and_check(recipe, run, progress)
+    score_before(recipe, run, progress)
+    train(recipe, run, progress)
+    evaluate(recipe, run, progress)
+    report(recipe, run)
+    export(recipe, run)
+    report(recipe, run)  # again: now it can also tell what every step has cost
+
+
+def build_and_check(recipe: Recipe, run: Run, progress: Progress = silent) -> None:
+    from dadeum.data.build import build_data
+    from dadeum.data.check import check_data
+
+    run.step("data.build", data_inputs(recipe), lambda: build_data(recipe, run, progress))
+    run.step("data.check", [data_hashes(run), _plain(recipe, "checks", "task", "model")], lambda: check_data(recipe, run))
+
+
+def score_before(recipe: Recipe, run: Run, progress: Progress = silent) -> None:
+    if "base_model" not in recipe.evaluate.baselines:
+        return
+    from dadeum.evaluation.evaluate import score_base
+
+    inputs = [data_hashes(run), _plain(recipe, "task", "model", "render")]
+    run.step("evaluate.base", inputs, lambda: score_base(recipe, run, progress))
+
+
+def train(recipe: Recipe, run: Run, progress: Progress = silent) -> None:
+    from dadeum.training.train import stage_inputs
+    from dadeum.training.train import train as train_stages
+
+    inputs = stage_inputs(recipe, run, len(recipe.stages) - 1)
+    run.step("train", inputs, lambda: train_stages(recipe, run, progress))
+
+
+def evaluate(recipe: Recipe, run: Run, progress: Progress = silent) -> None:
+    from dadeum.evaluation.evaluate import evaluate as judge
+
+    inputs = [data_hashes(run), weights_hash(recipe, run), _plain(recipe, "task", "model", "render", "evaluate", "seed")]
+    run.step("evaluate", inputs, lambda: judge(recipe, run, progress))
+
+
+def report(recipe: Recipe, run: Run) -> Path:
+    from dadeum.evaluation.report import write_report
+
+    return write_report(recipe, run)
+
+
+def export(recipe: Recipe, run: Run) -> None:
+    from dadeum.serving.export import export as ship
+
+    inputs = [weights_hash(recipe, run), _plain(recipe, "export", "model", "name")]
+    run.step("export", inputs, lambda: ship(recipe, run))
+
+
+def data_inputs(recipe: Recipe) -> list[Any]:
+    """What decides the examples: the files' contents and everything said about them."""
+    hashes = [file_hash(Path(source.path)) for source in recipe.data.sources]
+    return [hashes, _plain(recipe, "data", "task", "render", "seed"), recipe.model.base]
+
+
+def data_hashes(run: Run) -> list[str]:
+    return [file_hash(run.require(run.split_path(split), "data build")) for split in ("train", "validation", "test")]
+
+
+def weights_hash(recipe: Recipe, run: Run) -> list[str]:
+    folder = run.require(run.adapter_folder(recipe), "train")
+    return [file_hash(file) for file in sorted(folder.rglob("*.safetensors"))]
+
+
+def _plain(recipe: Recipe, *sections: str) -> dict[str, Any]:
+    return recipe.model_dump(mode="json", include=set(sections))

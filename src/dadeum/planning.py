@@ -1,0 +1,190 @@
+"""plan(recipe): every problem at once, and what the run will cost, before any weight is loaded.
+
+Reads the sources, cleans and splits them in memory, tokenises them, checks them, and counts the model's parameters on
+the meta device. Writes nothing.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from dadeum.core.errors import DadeumError, Problems
+from dadeum.core.examples import Example
+from dadeum.core.findings import Finding
+from dadeum.core.messages import text
+from dadeum.core.recipe import Recipe
+
+if TYPE_CHECKING:
+    from dadeum.data.tokens import TokenCounter
+    from dadeum.models.render import Fitted
+
+
+@dataclass(frozen=True)
+class Lengths:
+    """Token percentiles of prompt plus answer over all rows that will be used."""
+
+    p50: int
+    p95: int
+    p99: int
+    longest: int
+    longest_answer: int
+    rows_cut: int
+    """Rows whose input will be shortened."""
+    limit: int
+
+
+@dataclass(frozen=True)
+class StageCost:
+    """What one stage is expected to need; None where this machine gives no ground for a figure."""
+
+    name: str
+    steps: int
+    tokens: int
+    """Prompt and answer tokens of all epochs."""
+    memory_mb: float | None
+    seconds: float | None
+
+
+@dataclass
+class Plan:
+    """Filled step by step; `problems` stops a run before it begins."""
+
+    rows_in: int = 0
+    used: dict[str, dict[str, int]] = field(default_factory=dict)
+    """split → label → rows."""
+    removed: dict[str, int] = field(default_factory=dict)
+    """reason → rows."""
+    notes: list[str] = field(default_factory=list)
+    """Sentences about what was guessed or chosen."""
+    lengths: Lengths | None = None
+    stages: list[StageCost] = field(default_factory=list)
+    findings: list[Finding] = field(default_factory=list)
+    problems: list[DadeumError] = field(default_factory=list)
+
+
+def plan(recipe: Recipe) -> Plan:
+    """Never raises for a user's mistake: each one stands in `problems`."""
+    from dadeum.evaluation.gates import check_gates_syntax
+    from dadeum.training.arguments import check_stages
+
+    found = Plan()
+    found.problems += [*check_gates_syntax(recipe), *check_stages(recipe)]
+    counter = _tokenizer(recipe, found)
+    examples = _data(recipe, counter, found)
+    if counter and examples:
+        counts = {split: counter(rows) for split, rows in examples.items()}
+        _lengths(recipe, counts, found)
+        _cost(recipe, counts["train"], found)
+    _licence(recipe, found)
+    return found
+
+
+def _tokenizer(recipe: Recipe, found: Plan) -> TokenCounter | None:
+    from dadeum.data.tokens import TokenCounter
+
+    try:
+        return TokenCounter(recipe)
+    except DadeumError as error:
+        found.problems.append(error)
+        return None
+
+
+def _data(recipe: Recipe, counter: TokenCounter | None, found: Plan) -> dict[str, list[Example]]:
+    """The examples of each split, as `data build` would write them; {} when they cannot be made."""
+    from dadeum.data.build import prepare
+    from dadeum.data.check import blocking, find_problems
+
+    try:
+        prepared = prepare(recipe, counter)
+        found.findings = find_problems(recipe, prepared.examples, counter)
+        found.problems += blocking(recipe, found.findings)
+    except Problems as error:
+        found.problems += error.problems
+        return {}
+    except DadeumError as error:
+        found.problems.append(error)
+        return {}
+    found.rows_in = prepared.rows_in
+    found.removed = dict(Counter(row.reason for row in prepared.removed))
+    found.used = {split: dict(Counter(row.label for row in rows)) for split, rows in prepared.examples.items()}
+    found.notes += prepared.notes
+    return prepared.examples
+
+
+def _lengths(recipe: Recipe, counts: dict[str, list[Fitted]], found: Plan) -> None:
+    rows = [count for split in counts.values() for count in split]
+    lengths = sorted(row.prompt_tokens + row.answer_tokens for row in rows)
+
+    def percentile(share: float) -> int:
+        return lengths[min(len(lengths) - 1, math.ceil(share * len(lengths)) - 1)]
+
+    found.lengths = Lengths(
+        p50=percentile(0.5),
+        p95=percentile(0.95),
+        p99=percentile(0.99),
+        longest=lengths[-1],
+        longest_answer=max(row.answer_tokens for row in rows),
+        rows_cut=sum(row.was_cut for row in rows),
+        limit=recipe.render.max_length_tokens,
+    )
+
+
+def _cost(recipe: Recipe, rows: list[Fitted], found: Plan) -> None:
+    """Steps, tokens, memory and time of every stage; also finds adapter targets that match nothing."""
+    from dadeum.models.precision import choose_precision
+    from dadeum.models.size import measure_size, memory_mb, training_seconds
+    from dadeum.training.arguments import steps_per_epoch
+
+    try:
+        size = measure_size(recipe.model)
+        precision = choose_precision(recipe.model.precision)
+    except DadeumError as error:
+        found.problems.append(error)
+        return
+    found.notes.append(text("plan.size", total=size.total, trained=size.adapter, share=size.adapter / size.total))
+    found.notes.append(f"{precision.dtype}: {text(precision.reason)} {_rates(precision.gflops)}".rstrip())
+    if precision.isa_limit:
+        found.notes.append(text("plan.isa_limit", limit=precision.isa_limit))
+    longest = max(row.prompt_tokens + row.answer_tokens for row in rows)
+    longest_answer = max(row.answer_tokens for row in rows)
+    rate = precision.gflops.get(precision.dtype)
+    for stage in recipe.stages:
+        tokens = int(sum(row.prompt_tokens + row.answer_tokens for row in rows) * stage.epochs)
+        batch, answers = stage.batch_size * longest, stage.batch_size * (longest_answer + 1)
+        found.stages.append(
+            StageCost(
+                name=stage.name,
+                steps=math.ceil(steps_per_epoch(len(rows), stage) * stage.epochs),
+                tokens=tokens,
+                memory_mb=memory_mb(recipe, size, stage, batch, answers, precision.dtype),
+                seconds=training_seconds(recipe, size, tokens, rate) if rate else None,
+            )
+        )
+
+
+def _rates(gflops: dict[str, float]) -> str:
+    if not gflops:
+        return ""
+    return "(" + ", ".join(f"{name} {rate:.0f} GFLOP/s" for name, rate in gflops.items()) + ")"
+
+
+def _licence(recipe: Recipe, found: Plan) -> None:
+    from dadeum.models.licences import licence_of
+    from dadeum.serving.export import export_name
+
+    licence = licence_of(recipe.model.base)
+    if licence is None:
+        found.notes.append(text("plan.licence_unknown", base=recipe.model.base))
+        return
+    use = text({True: "plan.commercial", False: "plan.non_commercial", None: "plan.depends"}[licence.commercial])
+    found.notes.append(text("plan.licence", base=recipe.model.base, licence=licence.name, use=use, url=licence.url))
+    try:
+        name = export_name(recipe)
+    except DadeumError as error:
+        found.problems.append(error)
+        return
+    if licence.required_prefix:
+        found.notes.append(text("plan.prefix", prefix=licence.required_prefix, name=name))
