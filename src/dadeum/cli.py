@@ -87,18 +87,12 @@ def plan(recipe: RecipeName, profile: Profile = None, data: DataFile = None, set
 def data_build(
     target: Target, profile: Profile = None, data: DataFile = None, set_: Override = None, folder: Folder = None
 ) -> None:
-    from dadeum.data.build import build_data
+    from dadeum import pipeline
 
     with _target(target, profile, data, set_, folder) as (recipe, run), bars() as progress:
-        run.step("data.build", pipeline_inputs(recipe), lambda: build_data(recipe, run, progress), force=True)
+        pipeline.build(recipe, run, progress)
     _show_data(run)
     say("cli.folder", folder=run.folder)
-
-
-def pipeline_inputs(recipe: Recipe) -> object:
-    from dadeum.pipeline import data_inputs
-
-    return data_inputs(recipe)
 
 
 @data_app.command("check", help=text("cli.help.data_check"))
@@ -214,6 +208,9 @@ def _new_run(recipe: Recipe, folder: Path | None) -> Iterator[Run]:
     except DadeumError:
         if run.manifest()["steps"].get("data.build", {}).get("status") != "done":
             shutil.rmtree(run.folder)
+            for parent in (run.folder.parent, run.folder.parent.parent) if folder is None else ():
+                if not any(parent.iterdir()):
+                    parent.rmdir()
         raise
 
 

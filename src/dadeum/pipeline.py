@@ -25,11 +25,17 @@ def run(recipe: Recipe, run: Run, progress: Progress = silent) -> None:
 
 
 def build_and_check(recipe: Recipe, run: Run, progress: Progress = silent) -> None:
-    from dadeum.data.build import build_data
     from dadeum.data.check import check_data
 
+    build(recipe, run, progress)
+    inputs = [data_hashes(run), _plain(recipe, "checks", "task", "model", "render")]
+    run.step("data.check", inputs, lambda: check_data(recipe, run, progress))
+
+
+def build(recipe: Recipe, run: Run, progress: Progress = silent) -> None:
+    from dadeum.data.build import build_data
+
     run.step("data.build", data_inputs(recipe), lambda: build_data(recipe, run, progress))
-    run.step("data.check", [data_hashes(run), _plain(recipe, "checks", "task", "model")], lambda: check_data(recipe, run))
 
 
 def score_before(recipe: Recipe, run: Run, progress: Progress = silent) -> None:
@@ -71,7 +77,9 @@ def export(recipe: Recipe, run: Run) -> None:
 
 def data_inputs(recipe: Recipe) -> list[Any]:
     """What decides the examples: the files' contents and everything said about them."""
-    hashes = [file_hash(Path(source.path)) for source in recipe.data.sources]
+    paths = [Path(source.path) for source in recipe.data.sources]
+    # A missing file is for `build_data` to explain, with the nearest name.
+    hashes = [file_hash(path) if path.is_file() else None for path in paths]
     return [hashes, _plain(recipe, "data", "task", "render", "seed"), recipe.model.base]
 
 

@@ -132,12 +132,13 @@ def show_findings(findings: list[Finding]) -> None:
     if not findings:
         say("plan.no_findings")
     for finding in findings:
-        title = text(f"checks.{finding.name}.title", **finding.values)
+        values = {"count": finding.count, "total": finding.total} | finding.values
+        title = text(f"checks.{finding.name}.title", **values)
         severity = text(f"plan.{finding.severity}")
         say("plan.finding", severity=severity, code=finding.code, title=title, count=finding.count, total=finding.total)
         if finding.severity != "info":
             for part in ("effect", "action"):
-                out.print(f"    {text(f'checks.{finding.name}.{part}', **finding.values)}", markup=False, soft_wrap=True)
+                out.print(f"    {text(f'checks.{finding.name}.{part}', **values)}", markup=False, soft_wrap=True)
 
 
 def _word(key: str, otherwise: str) -> str:

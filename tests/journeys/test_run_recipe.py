@@ -24,7 +24,7 @@ def test_one_command_from_raw_files_to_report_and_adapter(project, dadeum):
         "export/adapter/adapter_model.safetensors", "export/adapter/README.md", "events.jsonl",
     ]  # fmt: skip
     assert [name for name in expected if not (run.folder / name).exists()] == []
-    assert str(run.folder / "report.html") in out
+    assert f"{run.folder.relative_to(project)}/report.html" in out
     rows = sum(pq.read_table(run.split_path(split)).num_rows for split in ("train", "validation", "test", "removed"))
     assert rows == run.manifest()["data"]["rows_in"] == 122
     scores = json.loads(run.scores_path.read_text())

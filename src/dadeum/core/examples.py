@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TypedDict
 
@@ -53,7 +53,9 @@ SCHEMA = pa.schema(
 
 def to_table(examples: Iterable[Example]) -> pa.Table:
     """Arrow table with `SCHEMA`, in the given order."""
-    return pa.Table.from_pylist([asdict(example) for example in examples], schema=SCHEMA)
+    rows = list(examples)
+    # Column by column: asdict would copy every turn, a tenth of a millisecond a row.
+    return pa.Table.from_pydict({name: [getattr(row, name) for row in rows] for name in SCHEMA.names}, schema=SCHEMA)
 
 
 def read_examples(path: Path) -> list[Example]:

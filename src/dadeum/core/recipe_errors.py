@@ -1,7 +1,7 @@
 """Turn pydantic's complaints about a recipe into sentences: which line, what was found, what to write instead.
 
-Several complaints about one place (a union tries each branch) become one sentence; complaints about a list
-that only follow from a bad item in it are dropped.
+Several complaints about one place (a union tries each branch) become one sentence; complaints that only follow
+from a bad item further down are dropped.
 """
 
 from __future__ import annotations
@@ -64,8 +64,9 @@ def _written_location(error: ErrorDetails, raw: Any) -> Location:
 
 
 def _is_followup(place: Location, by_place: Mapping[Location, list[ErrorDetails]]) -> bool:
-    only_too_short = all(error["type"] == "too_short" for error in by_place[place])
-    return only_too_short and any(len(other) > len(place) and other[: len(place)] == place for other in by_place)
+    """A list whose item is wrong also counts as too short; a union also tries the branch that the value is not."""
+    only_echoes = all(error["type"] in ("too_short", "literal_error") for error in by_place[place])
+    return only_echoes and any(len(other) > len(place) and other[: len(place)] == place for other in by_place)
 
 
 def _problem(

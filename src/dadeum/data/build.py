@@ -1,0 +1,87 @@
+"""`dadeum data build`: write what `prepare` made to data/*.parquet, with hashes in the manifest."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import asdict, dataclass, fields
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from dadeum.core.examples import to_table
+from dadeum.core.progress import Progress, silent
+from dadeum.core.recipe import Recipe
+from dadeum.core.run import Run, atomic, file_hash
+from dadeum.data.columns import FieldMap
+from dadeum.data.prepare import Fits, Prepared, prepare
+from dadeum.data.rows import Removed
+
+__all__ = ["REMOVED_SCHEMA", "BuildResult", "build_data", "prepare", "removed_table"]
+
+REMOVED_SCHEMA = pa.schema([(field.name, pa.string()) for field in fields(Removed)])
+
+
+@dataclass(frozen=True)
+class BuildResult:
+    """Counts of a build; the rows themselves are in the run folder."""
+
+    rows_in: int
+    used: dict[str, int]
+    """Rows per split."""
+    removed: dict[str, int]
+    """Rows per reason, commonest first."""
+    labels: dict[str, dict[str, int]]
+    """Rows per split and label."""
+    guesses: dict[str, FieldMap]
+    """Mappings that were guessed, by source."""
+    seconds: float
+
+
+def build_data(recipe: Recipe, run: Run, progress: Progress = silent, fits: Fits | None = None) -> BuildResult:
+    """Build all splits of a run. `fits` applies the token limit; None loads the tokenizer of the recipe's model.
+
+    Nothing is written before all of it can be: on a user's mistake (DataError, Problems, ModelError) the run
+    folder stays as it was.
+    """
+    started = time.perf_counter()
+    if fits is None:
+        # Imported here: tokenizers are slow to load and need the model.
+        from dadeum.data.tokens import TokenCounter
+
+        fits = TokenCounter(recipe)
+    prepared = prepare(recipe, fits, progress)
+    for name, examples in prepared.examples.items():
+        _write(to_table(examples), run, name)
+    _write(removed_table(prepared.removed), run, "removed")
+    run.record("data", _record(prepared, run))
+    seconds = round(time.perf_counter() - started, 2)
+    return BuildResult(
+        prepared.rows_in, prepared.used, prepared.removed_by_reason, prepared.labels, prepared.guesses, seconds
+    )
+
+
+def removed_table(removed: list[Removed]) -> pa.Table:
+    """Columns id, source, origin, text, label, reason, detail."""
+    columns = {field.name: [getattr(row, field.name) for row in removed] for field in fields(Removed)}
+    return pa.table(columns, schema=REMOVED_SCHEMA)
+
+
+def _write(table: pa.Table, run: Run, name: str) -> None:
+    with atomic(run.split_path(name)) as temporary:
+        pq.write_table(table, temporary)
+
+
+def _record(prepared: Prepared, run: Run) -> dict[str, Any]:
+    """What the manifest holds under `data`."""
+    return {
+        "rows_in": prepared.rows_in,
+        "used": prepared.used,
+        "removed": prepared.removed_by_reason,
+        "labels": prepared.labels,
+        "num_cut": prepared.num_cut,
+        "notes": prepared.notes,
+        "sources": {source.name: asdict(source) for source in prepared.sources},
+        "sha256": {name: file_hash(run.split_path(name)) for name in [*prepared.examples, "removed"]},
+        "seconds": {step: round(value, 3) for step, value in prepared.seconds.items()},
+    }

@@ -1,0 +1,180 @@
+"""Which pairs of texts may be alike: buckets of rows that share something every like pair shares.
+
+MinHash bands (Broder 1997; Leskovec et al., Mining of Massive Datasets, ch. 3), hashed by Daft. Where
+boilerplate fills the bands' buckets with unlike rows (a greeting and a signature around every text), the rarest
+3-grams of each text instead (prefix filter, Chaudhuri et al. 2006), which miss nothing and ignore boilerplate.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from dadeum.data.engine import load_daft
+from dadeum.data.shingles import Bools, Ints, Shingles
+
+NUM_HASHES = 128
+MAX_MISSED = 1e-6
+"""Chance that a pair exactly at the threshold shares no MinHash band."""
+MANY_PAIRS = 20_000_000
+"""Candidate pairs from which the prefix filter is tried: some seconds of comparing."""
+_CHUNK_PAIRS = 4_000_000
+_SPACE_MARK = "\u2581"
+
+
+@dataclass(frozen=True)
+class Buckets:
+    """Rows that share a key may be alike; a row may stand in many buckets. Keys are numbers from 0."""
+
+    keys: Ints
+    rows: Ints
+
+    def only(self, wanted: Bools) -> Buckets:
+        """The same buckets without the rows for which `wanted`, one flag per text, is False."""
+        keep = wanted[self.rows]
+        return Buckets(self.keys[keep], self.rows[keep])
+
+
+def find_buckets(texts: Sequence[str], shingles: Shingles, similarity: float, part: Ints) -> list[Buckets]:
+    """Buckets in which every pair of that similarity meets, but for one pair in a million at the threshold.
+
+    Only pairs of rows with different `part` will be asked for.
+    """
+    if not shingles.sizes.any():
+        return []
+    bands = [crowded(band, part) for band in minhash_bands(texts, shingles, similarity)]
+    num_pairs = sum(count_pairs(band, part) for band in bands)
+    if num_pairs <= MANY_PAIRS:
+        return bands
+    prefixes = crowded(rare_shingles(shingles, similarity), part)
+    return [prefixes] if count_pairs(prefixes, part) < num_pairs else bands
+
+
+def minhash_bands(texts: Sequence[str], shingles: Shingles, similarity: float) -> list[Buckets]:
+    """One Buckets per band of MinHash values; rows without 3-grams stand in none."""
+    rows = np.flatnonzero(shingles.sizes)
+    hashes = _minhashes([texts[row] for row in rows.tolist()])
+    width = band_width(similarity)
+    return [
+        Buckets(_mixed(hashes[:, start : start + width]), rows) for start in range(0, NUM_HASHES - width + 1, width)
+    ]
+
+
+def band_width(similarity: float) -> int:
+    """Most hashes per band that keep the chance of missing a pair, (1 − t^r)^⌊128/r⌋, under MAX_MISSED."""
+    widths = range(1, NUM_HASHES + 1)
+    return max(width for width in widths if width == 1 or _missed(similarity, width) <= MAX_MISSED)
+
+
+def _missed(similarity: float, width: int) -> float:
+    return float((1 - similarity**width) ** (NUM_HASHES // width))
+
+
+def _minhashes(texts: list[str]) -> npt.NDArray[np.uint32]:
+    """Shape (n, NUM_HASHES). Daft hashes n-grams of words, so every character becomes a word."""
+    daft = load_daft()
+    spaced = [" ".join(text.replace(" ", _SPACE_MARK)) for text in texts]
+    column = daft.col("text").minhash(num_hashes=NUM_HASHES, ngram_size=3, seed=1, hash_function="xxhash3_64")
+    hashed = daft.from_pydict({"text": spaced}).select(column).to_arrow()["text"].combine_chunks()
+    values: npt.NDArray[np.uint32] = hashed.flatten().to_numpy()
+    return values.reshape(len(texts), NUM_HASHES)
+
+
+def _mixed(hashes: npt.NDArray[np.uint32]) -> npt.NDArray[np.uint64]:
+    """One 64-bit key per row of hashes."""
+    keys = np.zeros(len(hashes), dtype=np.uint64)
+    for column in hashes.T:
+        keys = (keys ^ column) * np.uint64(0x9E3779B97F4A7C15)
+        keys ^= keys >> np.uint64(29)
+    return keys
+
+
+def rare_shingles(shingles: Shingles, similarity: float) -> Buckets:
+    """Every text under each of its |A| − ⌈t·|A|⌉ + 1 rarest 3-grams: two texts as like as t share one of them."""
+    matrix, sizes = shingles.matrix, shingles.sizes
+    row = np.repeat(np.arange(len(sizes)), sizes)
+    place = np.arange(len(row)) - np.repeat(matrix.indptr[:-1].astype(np.int64), sizes)
+    num_rare = sizes - np.ceil(similarity * sizes - 1e-9).astype(np.int64) + 1
+    rare = place < num_rare[row]
+    return Buckets(matrix.indices[rare].astype(np.uint64), row[rare])
+
+
+# -- pairs ----------------------------------------------------------------------------------------
+@dataclass(frozen=True)
+class _Runs:
+    """Buckets sorted by key, then part. For each position: where its part ends, and where its bucket ends."""
+
+    rows: Ints
+    part: Ints
+    part_end: Ints
+    bucket_end: Ints
+
+
+def _runs(buckets: Buckets, part: Ints) -> _Runs:
+    # One number for both orders sorts several times faster than two keys.
+    order = np.argsort(buckets.keys * (part.max(initial=0) + 1) + part[buckets.rows], kind="stable")
+    keys, rows = buckets.keys[order], buckets.rows[order]
+    parts = part[rows]
+    new_key = np.ones(len(keys), dtype=bool)
+    new_key[1:] = keys[1:] != keys[:-1]
+    new_part = new_key.copy()
+    new_part[1:] |= parts[1:] != parts[:-1]
+    return _Runs(rows, parts, _ends(new_part), _ends(new_key))
+
+
+def _ends(starts_here: Bools) -> Ints:
+    """For each position, the end (exclusive) of the run that it stands in."""
+    starts = np.flatnonzero(starts_here)
+    ends = np.r_[starts[1:], len(starts_here)][: len(starts)].astype(np.int64)
+    return np.repeat(ends, np.diff(np.r_[starts, len(starts_here)]))
+
+
+def count_pairs(buckets: Buckets, part: Ints, skip: int = 0) -> int:
+    """Pairs that `cross_pairs` gives."""
+    runs = _runs(buckets, part)
+    return int(np.maximum(runs.bucket_end - runs.part_end - skip, 0).sum())
+
+
+def crowded(buckets: Buckets, part: Ints) -> Buckets:
+    """Only the buckets that hold rows of different parts (the others give no pair), numbered and in order."""
+    if not len(buckets.keys):
+        return buckets
+    order = np.argsort(buckets.keys, kind="stable")
+    keys, rows = buckets.keys[order], buckets.rows[order]
+    parts = part[rows]
+    starts = np.flatnonzero(np.r_[True, keys[1:] != keys[:-1]])
+    mixed = np.minimum.reduceat(parts, starts) != np.maximum.reduceat(parts, starts)
+    lengths = np.diff(np.r_[starts, len(keys)])
+    keep = np.repeat(mixed, lengths)
+    return Buckets(np.repeat(np.arange(len(starts)), lengths)[keep], rows[keep])
+
+
+def first_pairs(buckets: Buckets, part: Ints) -> tuple[Ints, Ints]:
+    """Each row with the last row of its bucket, when their parts differ: joins large families in few pairs."""
+    runs = _runs(buckets, part)
+    last = runs.bucket_end - 1
+    differ = runs.part != runs.part[last]
+    return runs.rows[differ], runs.rows[last[differ]]
+
+
+def cross_pairs(buckets: Buckets, part: Ints, skip: int = 0, most: int | None = None) -> Iterator[tuple[Ints, Ints]]:
+    """Pairs in a bucket whose parts differ, the lower part on the left, a few million at a time.
+
+    Of each row's partners the first `skip` are left out and at most `most` are taken; None takes all.
+    """
+    runs = _runs(buckets, part)
+    begin = np.minimum(runs.part_end + skip, runs.bucket_end)
+    num_partners = np.minimum(runs.bucket_end - begin, most) if most is not None else runs.bucket_end - begin
+    total = np.cumsum(num_partners)
+    start = 0
+    while start < len(total):
+        done = total[start - 1] if start else 0
+        stop = max(start + 1, int(np.searchsorted(total, done + _CHUNK_PAIRS, side="right")))
+        num = num_partners[start:stop]
+        offset = np.arange(num.sum()) - np.repeat(np.cumsum(num) - num, num)
+        left = np.repeat(runs.rows[start:stop], num)
+        yield left, runs.rows[np.repeat(begin[start:stop], num) + offset]
+        start = stop

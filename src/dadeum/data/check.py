@@ -1,0 +1,103 @@
+"""Judge the splits: run every file in `checks/`, write findings.jsonl, stop where training would be worthless."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import pyarrow.parquet as pq
+
+from dadeum.core.errors import CheckBlocked, RecipeError
+from dadeum.core.examples import SPLITS, Example, read_examples
+from dadeum.core.findings import SEVERITIES, Finding, write_findings
+from dadeum.core.messages import Message
+from dadeum.core.plugins import find, names
+from dadeum.core.progress import Progress, silent
+from dadeum.core.recipe import Recipe
+from dadeum.core.run import Run
+from dadeum.data.context import Context, Tokens
+
+_PACKAGE = "data.checks"
+
+
+@dataclass(frozen=True)
+class CheckResult:
+    """What the checks found, worst first."""
+
+    findings: list[Finding]
+    num_checks: int
+    """Checks that were run, silent ones included."""
+
+
+def check_data(recipe: Recipe, run: Run, progress: Progress = silent, tokens: Tokens | None = None) -> CheckResult:
+    """Check the split files of a run and write findings.jsonl.
+
+    `tokens` None loads the tokenizer of the recipe's model. Raises CheckBlocked, after writing, when a check of
+    `checks.block_on` fired, and RecipeError when `block_on` names no check.
+    """
+    refuse_unknown_checks(recipe)
+    if tokens is None:
+        from dadeum.data.tokens import TokenCounter
+
+        tokens = TokenCounter(recipe)
+    splits = {split: read_examples(run.require(run.split_path(split), "data build")) for split in SPLITS}
+    reasons = pq.read_table(run.require(run.split_path("removed"), "data build"), columns=["reason"])["reason"]
+    num_dropped = reasons.to_pylist().count("too_long")
+    num_cut = run.manifest().get("data", {}).get("num_cut", 0)
+    findings = run_checks(Context(recipe, splits, tokens, num_dropped, num_cut), progress)
+    write_findings(run.findings_path, findings)
+    for error in blocking(recipe, findings):
+        raise error
+    return CheckResult(findings, len(names(_PACKAGE)))
+
+
+def find_problems(recipe: Recipe, examples: dict[str, list[Example]], tokens: Tokens | None = None) -> list[Finding]:
+    """Findings on examples in memory, worst first. Without `tokens`, checks that need a tokenizer are silent."""
+    refuse_unknown_checks(recipe)
+    return run_checks(Context(recipe, examples, tokens))
+
+
+def run_checks(context: Context, progress: Progress = silent) -> list[Finding]:
+    """All checks on one context, worst finding first."""
+    checks = names(_PACKAGE)
+    findings: list[Finding] = []
+    for number, name in enumerate(checks, start=1):
+        findings += find(_PACKAGE, name).check(context)
+        progress("data.progress.check", number, len(checks))
+    judged = [_judged(finding, context.recipe) for finding in findings]
+    return sorted(judged, key=lambda finding: (SEVERITIES.index(finding.severity), finding.code))
+
+
+def _judged(finding: Finding, recipe: Recipe) -> Finding:
+    """The recipe, not the check, decides what blocks."""
+    if finding.name in recipe.checks.block_on:
+        return replace(finding, severity="block")
+    return replace(finding, severity="warn") if finding.severity == "block" else finding
+
+
+def blocking(recipe: Recipe, findings: Sequence[Finding]) -> list[CheckBlocked]:
+    """One error that holds all findings which stop a run; none when there are none."""
+    blocked = [finding for finding in findings if finding.name in recipe.checks.block_on]
+    if not blocked:
+        return []
+    details = _item(blocked[0])
+    for finding in blocked[1:]:
+        details = Message("data.blocked_items", {"first": details, "rest": _item(finding)})
+    found = ", ".join(dict.fromkeys(finding.name for finding in blocked))
+    return [CheckBlocked("data.check_blocked", num=len(blocked), names=found, details=details)]
+
+
+def _item(finding: Finding) -> Message:
+    values = {"count": finding.count, "total": finding.total} | finding.values
+    title, action = (Message(f"checks.{finding.name}.{part}", values) for part in ("title", "action"))
+    return Message("data.blocked_item", {"code": finding.code, "name": finding.name, "title": title, "action": action})
+
+
+def refuse_unknown_checks(recipe: Recipe) -> None:
+    """RecipeError when `checks.block_on` names a check that does not exist."""
+    known = names(_PACKAGE)
+    for name in recipe.checks.block_on:
+        if name not in known:
+            near = difflib.get_close_matches(name, known, n=1, cutoff=0.4)
+            raise RecipeError("data.unknown_check", name=name, near=near[0] if near else "-", known=", ".join(known))

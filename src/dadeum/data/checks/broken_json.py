@@ -1,0 +1,26 @@
+"""Every answer that is taught is one JSON object and has the label's key."""
+
+from __future__ import annotations
+
+import json
+
+from dadeum.core.findings import Finding
+from dadeum.core.plugins import find
+from dadeum.data.context import Context, answer_of, short, shown
+
+CODE = "DA103"
+NAME = "broken_json"
+
+
+def check(context: Context) -> list[Finding]:
+    task = context.recipe.task
+    parse = find("tasks", task.type).parse
+    found = []
+    for split, example in context.placed:
+        answer = answer_of(example)
+        if not parse(task, answer).json_valid or task.label_key not in json.loads(answer):
+            found.append((split, example, {"answer": short(answer)}))
+    if not found:
+        return []
+    values = {"label_key": task.label_key}
+    return [Finding(CODE, NAME, "block", len(found), context.num_rows, values, shown(found))]

@@ -1,0 +1,45 @@
+"""Rows are what training expects: texts where texts belong, a prompt that ends with the user, an answer, one id."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any
+
+from dadeum.core.examples import Example
+from dadeum.core.findings import Finding
+from dadeum.data.context import Context, listed, shown
+
+CODE = "DA101"
+NAME = "schema"
+
+_TEXTS = ("id", "source", "origin", "group", "text", "label")
+_ROLES = {"system", "user", "assistant"}
+
+
+def check(context: Context) -> list[Finding]:
+    times = Counter(example.id for _, example in context.placed)
+    found = [
+        (split, example, {"problem": problem})
+        for split, example in context.placed
+        if (problem := _problem(example) or ("id twice" if times[example.id] > 1 else ""))
+    ]
+    if not found:
+        return []
+    problems = Counter(what["problem"] for _, _, what in found)
+    values = {"problems": listed(problems)}
+    return [Finding(CODE, NAME, "block", len(found), context.num_rows, values, shown(found))]
+
+
+def _problem(example: Example) -> str:
+    for name in _TEXTS:
+        if not isinstance(getattr(example, name), str):
+            return f"{name} is no text"
+    if not _are_turns(example.prompt) or example.prompt[-1]["role"] != "user":
+        return "prompt does not end with a user turn"
+    if not _are_turns(example.completion) or example.completion[-1]["role"] != "assistant":
+        return "completion is no assistant turn"
+    return ""
+
+
+def _are_turns(turns: Any) -> bool:
+    return bool(turns) and all(turn["role"] in _ROLES and isinstance(turn["content"], str) for turn in turns)

@@ -1,0 +1,80 @@
+"""What a check gets to see, and how it shows the rows that it found."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Protocol
+
+from dadeum.core.examples import Example
+from dadeum.core.recipe import Recipe
+from dadeum.models.render import Fitted
+
+MAX_SHOWN = 3
+_MAX_TEXT_CHARACTERS = 200
+
+
+class Tokens(Protocol):
+    """What the tokenizer knows about examples and labels; `tokens.TokenCounter` is one."""
+
+    @property
+    def label_spans(self) -> list[list[int]]:
+        """Token ids that tell the labels apart, in the order of `task.labels`."""
+
+    def __call__(self, examples: list[Example]) -> list[Fitted]:
+        """One Fitted per example, in their order."""
+
+
+@dataclass(frozen=True)
+class Context:
+    """All examples of a run. Lazy parts are computed once for all checks."""
+
+    recipe: Recipe
+    splits: dict[str, list[Example]]
+    tokens: Tokens | None = None
+    """None: checks that need a tokenizer are silent."""
+    num_dropped: int = 0
+    """Rows that were removed for their length."""
+    num_cut: int = 0
+    """Rows whose input was shortened."""
+
+    @cached_property
+    def placed(self) -> list[tuple[str, Example]]:
+        """(split, example) of all splits, in their order."""
+        return [(split, example) for split, examples in self.splits.items() for example in examples]
+
+    @property
+    def num_rows(self) -> int:
+        return len(self.placed)
+
+    @cached_property
+    def labels(self) -> Counter[str]:
+        """Rows per label over all splits."""
+        return Counter(example.label for _, example in self.placed)
+
+    @cached_property
+    def fitted(self) -> list[Fitted]:
+        """Token counts of all examples; empty without a tokenizer."""
+        return self.tokens([example for _, example in self.placed]) if self.tokens else []
+
+
+def shown(rows: Iterable[tuple[str, Example, dict[str, Any]]]) -> list[dict[str, Any]]:
+    """Up to three (split, example, what was found) as rows of a Finding."""
+    first = [row for row, _ in zip(rows, range(MAX_SHOWN), strict=False)]
+    return [{"id": example.id, "split": split, "text": short(example.text), **found} for split, example, found in first]
+
+
+def short(text: str) -> str:
+    return text if len(text) <= _MAX_TEXT_CHARACTERS else text[:_MAX_TEXT_CHARACTERS] + "…"
+
+
+def answer_of(example: Example) -> str:
+    """What the example teaches the model to write; empty when it has no answer."""
+    return example.completion[-1]["content"] if example.completion else ""
+
+
+def listed(counts: Counter[str], most: int = 5) -> str:
+    """`'spam' 12, 'ham' 3`, the most frequent first."""
+    return ", ".join(f"{name} {count}" for name, count in counts.most_common(most))

@@ -1,0 +1,214 @@
+"""Sources → clean, split examples in memory; `plan` looks at them, `build` writes them.
+
+Every row that was read is either used or listed as removed with a reason, and `prepare` proves it by counting.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+from dadeum.core.errors import DadeumError, DataError, Problems
+from dadeum.core.examples import SPLITS, Example
+from dadeum.core.messages import text
+from dadeum.core.plugins import find
+from dadeum.core.progress import Progress, silent
+from dadeum.core.recipe import Recipe
+from dadeum.data.columns import FieldMap, as_yaml
+from dadeum.data.mapping import SourceRows, read_rows
+from dadeum.data.rows import Removed, Row
+from dadeum.data.sources import source_name
+from dadeum.data.split import Placed, split_rows
+from dadeum.data.transforms import apply_step
+from dadeum.models.render import Fitted
+
+Fits = Callable[[list[Example]], list[Fitted]]
+"""Applies the token limit: one Fitted per example, in their order (`tokens.TokenCounter`)."""
+
+_FIT_ROWS = 1000
+
+
+@dataclass(frozen=True)
+class SourceFacts:
+    """One source as it was read."""
+
+    name: str
+    file_name: str
+    format: str
+    encoding: str | None
+    sha256: str
+    num_rows: int
+    field_map: FieldMap
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """Everything that `build` writes and `plan` prints."""
+
+    examples: dict[str, list[Example]]
+    """train, validation, test."""
+    removed: list[Removed]
+    """In the order of the steps."""
+    rows_in: int
+    """Rows of all files, readable or not."""
+    sources: list[SourceFacts]
+    num_cut: int = 0
+    """Examples whose input was shortened to the token limit."""
+    seconds: dict[str, float] = field(default_factory=dict)
+    """Wall time per step."""
+
+    @property
+    def guesses(self) -> dict[str, FieldMap]:
+        """Source → mapping, for sources whose mapping was guessed."""
+        return {source.name: source.field_map for source in self.sources if source.field_map.guessed}
+
+    @property
+    def notes(self) -> list[str]:
+        """Sentences about what was guessed, in the user's language."""
+        sentences = []
+        for name, field_map in self.guesses.items():
+            sentences.append(text("data.guessed", source=name, yaml=as_yaml("map", field_map.columns)))
+            if field_map.label_values:
+                yaml = as_yaml("label_values", field_map.label_values)
+                sentences.append(text("data.guessed_values", source=name, yaml=yaml))
+        return sentences
+
+    @property
+    def used(self) -> dict[str, int]:
+        return {name: len(examples) for name, examples in self.examples.items()}
+
+    @property
+    def removed_by_reason(self) -> dict[str, int]:
+        """Commonest reason first."""
+        return dict(Counter(row.reason for row in self.removed).most_common())
+
+    @property
+    def labels(self) -> dict[str, dict[str, int]]:
+        """Rows per split and label."""
+        return {
+            name: dict(Counter(example.label for example in examples).most_common())
+            for name, examples in self.examples.items()
+        }
+
+
+def prepare(recipe: Recipe, fits: Fits | None = None, progress: Progress = silent) -> Prepared:
+    """Read, clean and split; nothing is written. `fits` applies the token limit; None leaves all rows as they are.
+
+    Raises DataError, or Problems when several sources have one. The result hangs on the recipe and the files only.
+    """
+    seconds: dict[str, float] = {}
+    sources = _read_all(recipe, seconds, progress)
+    rows = [row for source in sources for row in source.rows]
+    removed = [row for source in sources for row in source.removed]
+    steps = recipe.data.clean
+    for number, step in enumerate(steps, start=1):
+        with _timed(step, seconds):
+            rows, gone = apply_step(step, rows, recipe)
+        removed += gone
+        progress("data.progress.clean", number, len(steps))
+    if not rows:
+        counts = Counter(row.reason for row in removed).most_common()
+        raise DataError("data.nothing_left", reasons=", ".join(f"{reason} {count}" for reason, count in counts))
+    with _timed("split", seconds):
+        placed = split_rows(rows, recipe)
+    removed += placed.removed
+    with _timed("examples", seconds):
+        examples = {name: _examples(placed.splits[name], placed, recipe) for name in SPLITS}
+    num_cut = 0
+    if fits is not None:
+        with _timed("tokens", seconds):
+            examples, too_long, num_cut = _within_limit(examples, fits, progress)
+        removed += too_long
+    rows_in = sum(source.num_rows for source in sources)
+    _count(rows_in, examples, removed)
+    return Prepared(examples, removed, rows_in, [_facts(source) for source in sources], num_cut, seconds)
+
+
+def _read_all(recipe: Recipe, seconds: dict[str, float], progress: Progress) -> list[SourceRows]:
+    """All sources, or every source's error at once."""
+    names = Counter(map(source_name, recipe.data.sources))
+    problems: list[DadeumError] = [
+        DataError("data.two_sources", name=name, num=times) for name, times in names.items() if times > 1
+    ]
+    found = []
+    with _timed("read", seconds):
+        for number, source in enumerate(recipe.data.sources, start=1):
+            try:
+                found.append(read_rows(source, recipe.task, recipe.seed))
+            except DataError as error:
+                problems.append(error)
+            progress("data.progress.read", number, len(recipe.data.sources))
+    if problems:
+        raise problems[0] if len(problems) == 1 else Problems(problems)
+    return found
+
+
+def _facts(source: SourceRows) -> SourceFacts:
+    return SourceFacts(
+        source.name, source.file_name, source.format, source.encoding, source.sha256, source.num_rows, source.field_map
+    )
+
+
+def _examples(rows: list[Row], placed: Placed, recipe: Recipe) -> list[Example]:
+    """Rows as prompt and completion, written by the task."""
+    task = recipe.task
+    kind = find("tasks", task.type)
+    return [
+        Example(
+            id=row.id,
+            source=row.source,
+            origin=row.origin,
+            group=placed.group_of[row.id],
+            text=row.text,
+            prompt=kind.prompt(task, row.fields),
+            completion=kind.completion(task, row.label, row.reason),
+            label=row.label,
+        )
+        for row in rows
+    ]
+
+
+def _within_limit(
+    splits: dict[str, list[Example]], fits: Fits, progress: Progress
+) -> tuple[dict[str, list[Example]], list[Removed], int]:
+    """(examples that fit, possibly cut; the others as removed; how many were cut)."""
+    kept: dict[str, list[Example]] = {name: [] for name in splits}
+    removed: list[Removed] = []
+    num_cut, done, total = 0, 0, sum(map(len, splits.values()))
+    for name, examples in splits.items():
+        for start in range(0, len(examples), _FIT_ROWS):
+            part = examples[start : start + _FIT_ROWS]
+            for example, fitted in zip(part, fits(part), strict=True):
+                if fitted.example is None:
+                    removed.append(_too_long(example, fitted))
+                else:
+                    kept[name].append(fitted.example)
+                    num_cut += fitted.was_cut
+            done += len(part)
+            progress("data.progress.tokens", done, total)
+    return kept, removed, num_cut
+
+
+def _too_long(example: Example, fitted: Fitted) -> Removed:
+    detail = f"{fitted.prompt_tokens} + {fitted.answer_tokens}"
+    return Removed(example.id, example.source, example.origin, example.text, example.label, "too_long", detail)
+
+
+def _count(rows_in: int, splits: dict[str, list[Example]], removed: list[Removed]) -> None:
+    """Rows in = rows used + rows removed, each exactly once; anything else is a bug of ours."""
+    ids = [example.id for examples in splits.values() for example in examples] + [row.id for row in removed]
+    if rows_in != len(ids) or len(set(ids)) != len(ids):
+        raise AssertionError(
+            f"rows do not add up: {rows_in} read, {len(ids) - len(removed)} used, {len(removed)} removed, "
+            f"{len(set(ids))} distinct ids. This is a bug in dadeum.data."
+        )
+
+
+@contextmanager
+def _timed(name: str, seconds: dict[str, float]) -> Iterator[None]:
+    started = time.perf_counter()
+    yield
+    seconds[name] = seconds.get(name, 0.0) + time.perf_counter() - started

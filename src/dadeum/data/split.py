@@ -1,0 +1,155 @@
+"""Rows → train, validation and test: stratified by label, whole groups, seeded, or whole origins held out.
+
+Groups are dealt out largest first to the split that lacks most of what they hold. A group too large for a small
+split goes to train: one template of a thousand mails must not be the test.
+"""
+
+from __future__ import annotations
+
+import difflib
+import hashlib
+from collections import Counter, defaultdict
+from dataclasses import dataclass
+from statistics import median_high
+
+from dadeum.core.errors import DataError
+from dadeum.core.examples import SPLITS
+from dadeum.core.recipe import Recipe, Split
+from dadeum.data.duplicates import template_groups
+from dadeum.data.rows import Removed, Row, remove
+
+MAX_GROUP_SHARE = 0.1
+"""Largest part of validation or test that one group may fill, unless groups are all that large."""
+
+
+@dataclass(frozen=True)
+class Placed:
+    """Where every row went."""
+
+    splits: dict[str, list[Row]]
+    """train, validation, test, each in the order of the input."""
+    group_of: dict[str, str]
+    """Row id → id of its group: the id of the group's first row, or the name of its origin or source."""
+    removed: list[Removed]
+    """Rows too like a held-out row to be trained or validated on."""
+
+
+def split_rows(rows: list[Row], recipe: Recipe) -> Placed:
+    """Deal out all rows. The same rows and seed give the same split, in whatever order the rows come.
+
+    Raises DataError when `hold_out` names no origin or source, or when groups are too large to be dealt out.
+    """
+    settings = recipe.data.split
+    held_out = _held_out(rows, settings)
+    # A held-out row's near copies must leave train whatever else makes a group.
+    needs_templates = settings.group == "near_duplicate" or bool(held_out)
+    templates = [rows[first].id for first in template_groups([row.text for row in rows])] if needs_templates else []
+    tainted: dict[str, str] = {}
+    for row, template in zip(rows, templates, strict=False):
+        if row.id in held_out:
+            tainted.setdefault(template, row.id)
+    removed = [
+        remove(row, "near_duplicate_of_held_out", tainted[template])
+        for row, template in zip(rows, templates, strict=False)
+        if template in tainted and row.id not in held_out
+    ]
+    group_of = _groups(rows, settings, templates, held_out)
+    gone = {item.id for item in removed}
+    free = [row for row in rows if row.id not in held_out and row.id not in gone]
+    place = _deal(free, [row for row in rows if row.id in held_out], group_of, recipe)
+    place |= dict.fromkeys(held_out, "test")
+    splits: dict[str, list[Row]] = {name: [] for name in SPLITS}
+    for row in rows:
+        if row.id not in gone:
+            splits[place[row.id]].append(row)
+    return Placed(splits, {row.id: group_of[row.id] for row in rows if row.id not in gone}, removed)
+
+
+def _held_out(rows: list[Row], settings: Split) -> set[str]:
+    """Ids of the rows whose origin or source is held out."""
+    known = {row.origin for row in rows} | {row.source for row in rows}
+    for name in settings.hold_out:
+        if name not in known:
+            near = difflib.get_close_matches(name, known, n=1, cutoff=0.3)
+            raise DataError(
+                "data.unknown_hold_out", name=name, near=near[0] if near else "-", num=len(known),
+                known=", ".join(sorted(known)[:10]),
+            )  # fmt: skip
+    wanted = set(settings.hold_out)
+    return {row.id for row in rows if row.origin in wanted or row.source in wanted}
+
+
+def _groups(rows: list[Row], settings: Split, templates: list[str], held_out: set[str]) -> dict[str, str]:
+    """Row id → group. An origin that is held out is a group of its own even when sources make the groups."""
+    if settings.group == "near_duplicate":
+        return {row.id: template for row, template in zip(rows, templates, strict=True)}
+    if settings.group == "none":
+        return {row.id: row.id for row in rows}
+    by_origin = settings.group == "origin"
+    return {row.id: f"{row.source}/{row.origin}" if by_origin or row.id in held_out else row.source for row in rows}
+
+
+# -- dealing out ----------------------------------------------------------------------------------
+def _deal(free: list[Row], held_out: list[Row], group_of: dict[str, str], recipe: Recipe) -> dict[str, str]:
+    """Row id → split for the rows that are free to go anywhere."""
+    stratum = {row.id: row.label if recipe.data.split.stratify else "" for row in [*free, *held_out]}
+    groups: dict[str, list[Row]] = defaultdict(list)
+    for row in free:
+        groups[group_of[row.id]].append(row)
+    lacking = _targets(stratum, len(groups), recipe.data.split)
+    for label, count in Counter(stratum[row.id] for row in held_out).items():
+        # The test rows of a label that is held out come from nowhere else; without strata they count as filled.
+        spare = max(0, lacking["test"][label] - count) if recipe.data.split.stratify else 0
+        lacking["test"][label] -= count + spare
+        lacking["train"][label] += spare
+    whole = {name: dict(amounts) for name, amounts in lacking.items()}
+    largest = _largest_group(groups, whole)
+    place: dict[str, str] = {}
+    for members in sorted(groups.values(), key=lambda members: (-len(members), _shuffle_key(members, recipe.seed))):
+        holds = Counter(stratum[row.id] for row in members)
+        fits = [name for name in SPLITS if name == "train" or _fits(holds, lacking[name], largest[name])]
+        chosen = max(fits, key=lambda name: _need(holds, lacking[name], whole[name]))
+        for label, count in holds.items():
+            lacking[chosen][label] -= count
+        place |= dict.fromkeys((row.id for row in members), chosen)
+    filled = {*place.values(), *(["test"] if held_out else [])}
+    empty = [name for name in SPLITS if name not in filled and sum(whole[name].values()) > 0]
+    if empty:
+        raise DataError(
+            "data.cannot_split", split=empty[0], group=recipe.data.split.group, num_groups=len(groups),
+            num_rows=len(free), largest=max(map(len, groups.values()), default=0),
+        )  # fmt: skip
+    return place
+
+
+def _targets(stratum: dict[str, str], num_groups: int, settings: Split) -> dict[str, dict[str, int]]:
+    """Rows of each stratum that each split should get; one at least where there are rows and groups enough."""
+    targets: dict[str, dict[str, int]] = {name: {} for name in SPLITS}
+    for label, count in Counter(stratum.values()).items():
+        for name, share in (("validation", settings.validation), ("test", settings.test)):
+            least = 1 if share > 0 and count >= len(SPLITS) and num_groups >= len(SPLITS) else 0
+            targets[name][label] = max(least, round(share * count))
+        targets["train"][label] = count - targets["validation"][label] - targets["test"][label]
+    return targets
+
+
+def _largest_group(groups: dict[str, list[Row]], whole: dict[str, dict[str, int]]) -> dict[str, float]:
+    """Rows of the largest group that each split takes."""
+    typical = median_high(len(members) for members in groups.values()) if groups else 0
+    return {name: max(MAX_GROUP_SHARE * sum(amounts.values()), typical) for name, amounts in whole.items()}
+
+
+def _fits(holds: Counter[str], lacking: dict[str, int], largest: float) -> bool:
+    """Whether a group may go to a small split: at least half of it is still wanted there, label by label."""
+    return holds.total() <= largest and all(count <= 2 * lacking[label] for label, count in holds.items())
+
+
+def _need(holds: Counter[str], lacking: dict[str, int], whole: dict[str, int]) -> float:
+    """How much of what a split should hold of these labels it still lacks: 1 all, 0 none, below 0 too much."""
+    return sum(count * lacking[label] / max(whole[label], 1) for label, count in holds.items()) / holds.total()
+
+
+def _shuffle_key(members: list[Row], seed: int) -> str:
+    """A random order that hangs on the seed and the texts alone, not on the order in which rows were read."""
+    text = min(f"{row.label}\n{row.text}" for row in members)
+    return hashlib.blake2b(f"{seed}\n{text}".encode(), digest_size=8).hexdigest()
