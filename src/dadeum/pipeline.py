@@ -58,7 +58,11 @@ def train(recipe: Recipe, run: Run, progress: Progress = silent) -> None:
 def evaluate(recipe: Recipe, run: Run, progress: Progress = silent) -> None:
     from dadeum.evaluation.evaluate import evaluate as judge
 
-    inputs = [data_hashes(run), weights_hash(recipe, run), _plain(recipe, "task", "model", "render", "evaluate", "seed")]
+    inputs = [
+        data_hashes(run),
+        weights_hash(recipe, run),
+        _plain(recipe, "task", "model", "render", "evaluate", "seed"),
+    ]
     run.step("evaluate", inputs, lambda: judge(recipe, run, progress))
 
 

@@ -94,8 +94,8 @@ def _tokenizer(recipe: Recipe, found: Plan) -> TokenCounter | None:
 
 def _data(recipe: Recipe, counter: TokenCounter | None, found: Plan) -> dict[str, list[Example]]:
     """The examples of each split, as `data build` would write them; {} when they cannot be made."""
-    from dadeum.data.prepare import prepare
     from dadeum.data.check import blocking, find_problems
+    from dadeum.data.prepare import prepare
 
     try:
         prepared = prepare(recipe, counter)

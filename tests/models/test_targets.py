@@ -32,9 +32,7 @@ def test_a_name_shared_with_the_feed_forward_is_spelled_out():
     """GPT-2 calls both output projections `c_proj`; adapting both would not be `attention`."""
     model = build(GPT2Config(n_embd=32, n_layer=2, n_head=4, vocab_size=64))
     found = resolve_targets(model, "attention")
-    assert found == sorted(
-        f"transformer.h.{layer}.attn.{name}" for layer in (0, 1) for name in ("c_attn", "c_proj")
-    )
+    assert found == sorted(f"transformer.h.{layer}.attn.{name}" for layer in (0, 1) for name in ("c_attn", "c_proj"))
 
 
 def test_all_linear_leaves_the_head_out():

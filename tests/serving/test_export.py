@@ -68,7 +68,7 @@ def test_adapter_folder_holds_card_config_and_tokenizer(trained):
 
 
 def test_qlora_is_not_merged_into_four_bits(trained, tiny_llama):
-    recipe, run = trained
+    _, run = trained
     quantised = decide_recipe(tiny_llama, model={"base": str(tiny_llama), "adapter": {"type": "qlora", "r": 4}})
     with pytest.raises(ExportError) as caught:
         export(quantised, run, "merged")

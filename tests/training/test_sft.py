@@ -4,8 +4,8 @@ import pytest
 import torch
 from torch.nn import functional
 
-from dadeum.training.rows import encode, token_weights
 from dadeum.training.prefix import IGNORED, PrefixCollator, gradient_difference, shared_length
+from dadeum.training.rows import encode, token_weights
 from dadeum.training.sft import LengthWindowSampler
 from dadeum.training.train import _model, _trainer
 from tests.tiny import decide_recipe, write_splits

@@ -87,7 +87,9 @@ def test_resume_after_a_kill_gives_the_result_of_an_uninterrupted_run(tiny_llama
     train(recipe, killed)
     assert any(event["event"] == "stage_resumed" for event in read_jsonl(killed.folder / "events.jsonl"))
     assert_equal(weights(straight, recipe), weights(killed, recipe))
-    curves = [[(r["step"], r["loss"]) for r in read_jsonl(run.metrics_path) if "loss" in r] for run in (straight, killed)]
+    curves = [
+        [(r["step"], r["loss"]) for r in read_jsonl(run.metrics_path) if "loss" in r] for run in (straight, killed)
+    ]
     assert curves[0] == curves[1]
 
 
@@ -176,7 +178,11 @@ def test_full_tuning_trains_and_saves_every_weight(tiny_llama, tmp_path):
 def test_qlora_trains_on_four_bit_weights(tiny_llama, tmp_path):
     recipe = decide_recipe(
         tiny_llama,
-        model={"base": str(tiny_llama), "adapter": {"type": "qlora", "r": 4, "targets": "attention"}, "precision": "fp32"},
+        model={
+            "base": str(tiny_llama),
+            "adapter": {"type": "qlora", "r": 4, "targets": "attention"},
+            "precision": "fp32",
+        },
         stages=stage(optim="paged_adamw_32bit", epochs=1),
     )
     run = new_run(tmp_path, recipe)

@@ -37,6 +37,7 @@ def masked(value: str) -> str:
     value = _NUMBER.sub("<수>", value)
     return squash(value).casefold()
 
+
 COMMON_SYLLABLES = frozenset(
     "요이학어지가하기는고을다나에안도아사내보수해서인한있자원의로니정대신제생세시장게업은년일스청공상그를전리주금야부면비과라마거문모데국무할만까교여험회연구료위월으광받예"
     "우들계용드좋네소진강중려경명건관집트실선입습화합터님성되적간치방재동오말겠"

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -25,17 +26,35 @@ _CHUNK_PAIRS = 4_000_000
 _SPACE_MARK = "\u2581"
 
 
+Keys = npt.NDArray[Any]
+
+
 @dataclass(frozen=True)
 class Buckets:
-    """Rows that share a key may be alike; a row may stand in many buckets. Keys are numbers from 0."""
+    """Rows that share a key may be alike; a row may stand in many buckets."""
 
     keys: Ints
+    """Bucket numbers, ascending."""
     rows: Ints
 
-    def only(self, wanted: Bools) -> Buckets:
-        """The same buckets without the rows for which `wanted`, one flag per text, is False."""
+    def only(self, wanted: Bools, part: Ints) -> Buckets:
+        """Without the rows for which `wanted`, one flag per text, is False."""
         keep = wanted[self.rows]
-        return Buckets(self.keys[keep], self.rows[keep])
+        return crowded(self.keys[keep], self.rows[keep], part)
+
+
+def crowded(keys: Keys, rows: Ints, part: Ints) -> Buckets:
+    """Rows by key, for keys that rows of different parts share; the others give no pair."""
+    if not len(keys):
+        return Buckets(np.zeros(0, dtype=np.int64), rows)
+    order = np.argsort(keys, kind="stable")
+    keys, rows = keys[order], rows[order]
+    starts = np.flatnonzero(np.r_[True, keys[1:] != keys[:-1]])
+    parts = part[rows]
+    mixed = np.minimum.reduceat(parts, starts) != np.maximum.reduceat(parts, starts)
+    lengths = np.diff(np.r_[starts, len(keys)])
+    keep = np.repeat(mixed, lengths)
+    return Buckets(np.repeat(np.arange(len(starts)), lengths)[keep], rows[keep])
 
 
 def find_buckets(texts: Sequence[str], shingles: Shingles, similarity: float, part: Ints) -> list[Buckets]:
@@ -45,22 +64,21 @@ def find_buckets(texts: Sequence[str], shingles: Shingles, similarity: float, pa
     """
     if not shingles.sizes.any():
         return []
-    bands = [crowded(band, part) for band in minhash_bands(texts, shingles, similarity)]
+    bands = [crowded(keys, rows, part) for keys, rows in minhash_bands(texts, shingles, similarity)]
     num_pairs = sum(count_pairs(band, part) for band in bands)
     if num_pairs <= MANY_PAIRS:
         return bands
-    prefixes = crowded(rare_shingles(shingles, similarity), part)
+    prefixes = crowded(*rare_shingles(shingles, similarity), part)
     return [prefixes] if count_pairs(prefixes, part) < num_pairs else bands
 
 
-def minhash_bands(texts: Sequence[str], shingles: Shingles, similarity: float) -> list[Buckets]:
-    """One Buckets per band of MinHash values; rows without 3-grams stand in none."""
+def minhash_bands(texts: Sequence[str], shingles: Shingles, similarity: float) -> Iterator[tuple[Keys, Ints]]:
+    """(keys, rows) of every band of MinHash values, for the rows that have 3-grams."""
     rows = np.flatnonzero(shingles.sizes)
     hashes = _minhashes([texts[row] for row in rows.tolist()])
     width = band_width(similarity)
-    return [
-        Buckets(_mixed(hashes[:, start : start + width]), rows) for start in range(0, NUM_HASHES - width + 1, width)
-    ]
+    for start in range(0, NUM_HASHES - width + 1, width):
+        yield _mixed(hashes[:, start : start + width]), rows
 
 
 def band_width(similarity: float) -> int:
@@ -92,14 +110,14 @@ def _mixed(hashes: npt.NDArray[np.uint32]) -> npt.NDArray[np.uint64]:
     return keys
 
 
-def rare_shingles(shingles: Shingles, similarity: float) -> Buckets:
+def rare_shingles(shingles: Shingles, similarity: float) -> tuple[Keys, Ints]:
     """Every text under each of its |A| − ⌈t·|A|⌉ + 1 rarest 3-grams: two texts as like as t share one of them."""
     matrix, sizes = shingles.matrix, shingles.sizes
     row = np.repeat(np.arange(len(sizes)), sizes)
     place = np.arange(len(row)) - np.repeat(matrix.indptr[:-1].astype(np.int64), sizes)
     num_rare = sizes - np.ceil(similarity * sizes - 1e-9).astype(np.int64) + 1
     rare = place < num_rare[row]
-    return Buckets(matrix.indices[rare].astype(np.uint64), row[rare])
+    return matrix.indices[rare], row[rare]
 
 
 # -- pairs ----------------------------------------------------------------------------------------
@@ -136,20 +154,6 @@ def count_pairs(buckets: Buckets, part: Ints, skip: int = 0) -> int:
     """Pairs that `cross_pairs` gives."""
     runs = _runs(buckets, part)
     return int(np.maximum(runs.bucket_end - runs.part_end - skip, 0).sum())
-
-
-def crowded(buckets: Buckets, part: Ints) -> Buckets:
-    """Only the buckets that hold rows of different parts (the others give no pair), numbered and in order."""
-    if not len(buckets.keys):
-        return buckets
-    order = np.argsort(buckets.keys, kind="stable")
-    keys, rows = buckets.keys[order], buckets.rows[order]
-    parts = part[rows]
-    starts = np.flatnonzero(np.r_[True, keys[1:] != keys[:-1]])
-    mixed = np.minimum.reduceat(parts, starts) != np.maximum.reduceat(parts, starts)
-    lengths = np.diff(np.r_[starts, len(keys)])
-    keep = np.repeat(mixed, lengths)
-    return Buckets(np.repeat(np.arange(len(starts)), lengths)[keep], rows[keep])
 
 
 def first_pairs(buckets: Buckets, part: Ints) -> tuple[Ints, Ints]:

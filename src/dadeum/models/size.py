@@ -35,8 +35,10 @@ class Size:
 
 
 def measure_size(model: Model) -> Size:
-    """Build the architecture on the meta device and count; also resolves the adapter targets, so a wrong name
-    is found here. Raises ModelError."""
+    """Build the architecture on the meta device and count its parameters.
+
+    Also resolves the adapter targets: a name that matches nothing is a ModelError here, before any weight is read.
+    """
     import torch
     from transformers import AutoModelForCausalLM
 

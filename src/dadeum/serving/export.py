@@ -14,10 +14,10 @@ from typing import Any
 
 from dadeum.core.errors import ExportError
 from dadeum.core.messages import text
-from dadeum.core.recipe import NoAdapter, Recipe
+from dadeum.core.recipe import NoAdapter, QLora, Recipe
 from dadeum.core.run import Run, read_json
 from dadeum.models.licences import licence_of
-from dadeum.models.load import ALIASES, load_tokenizer, load_trained
+from dadeum.models.load import ALIASES, load_base, load_tokenizer, load_trained
 from dadeum.models.precision import Precision, choose_precision
 
 _TOLERANCE = {"fp32": 1e-3, "bf16": 0.25, "fp16": 0.05}
@@ -93,7 +93,7 @@ def _save_merged(recipe: Recipe, trained: Any, folder: Path) -> None:
     if isinstance(recipe.model.adapter, NoAdapter):
         trained.save_pretrained(str(folder))
         return
-    if recipe.model.adapter.type == "qlora":
+    if isinstance(recipe.model.adapter, QLora):
         # Merging into 4-bit weights loses what was learnt (peft #2321): that needs the full-precision base.
         raise ExportError("export.merge_quantised")
     trained.merge_and_unload(safe_merge=True).save_pretrained(str(folder))
@@ -101,9 +101,9 @@ def _save_merged(recipe: Recipe, trained: Any, folder: Path) -> None:
 
 def _reload(recipe: Recipe, precision: Precision, folder: Path, format: str) -> Any:
     if format == "merged":
-        plain = recipe.model.model_copy(update={"base": str(folder), "revision": None, "adapter": NoAdapter(type="none")})
-        from dadeum.models.load import load_base
-
+        plain = recipe.model.model_copy(
+            update={"base": str(folder), "revision": None, "adapter": NoAdapter(type="none")}
+        )
         return load_base(plain, precision).eval()
     return load_trained(recipe.model, precision, folder).eval()
 

@@ -53,7 +53,7 @@ class LengthWindowSampler(Sampler[int]):
             yield from batch
 
 
-class AnswerTrainer(SFTTrainer):  # type: ignore[misc]
+class AnswerTrainer(SFTTrainer):
     """SFTTrainer on rows that are already token ids, with weighted answer tokens."""
 
     def _set_signature_columns_if_needed(self) -> None:

@@ -202,7 +202,7 @@ def _share_prefix(trainer: Any, stage: Sft, rows: list[dict[str, Any]], precisio
 def _logger(run: Run, stage: str, progress: Progress) -> Any:
     from transformers import TrainerCallback
 
-    class RunLogger(TrainerCallback):  # type: ignore[misc]
+    class RunLogger(TrainerCallback):
         """Writes metrics.jsonl and tells how far the stage is."""
 
         def on_train_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
@@ -265,6 +265,6 @@ def peak_memory_mb() -> float:
     import torch
 
     if torch.cuda.is_available():
-        return round(torch.cuda.max_memory_allocated() / 2**20, 1)
+        return round(float(torch.cuda.max_memory_allocated()) / 2**20, 1)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return round(peak / 2**20 if sys.platform == "darwin" else peak / 2**10, 1)
