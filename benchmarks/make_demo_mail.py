@@ -23,8 +23,6 @@ from typing import Any, Literal
 import yaml
 
 SEED = 2025
-ROWS_PER_CLASS = 242
-"""Clean rows of each label, before dirt is planted."""
 MOST_PER_TEMPLATE = 3
 ALIKE = 0.6
 """No two clean rows have character 3-grams this similar (Jaccard, names and numbers masked)."""
@@ -36,6 +34,7 @@ MONTHS = (
     "July", "August", "September", "October", "November", "December",
 )  # fmt: skip
 Label = Literal["BLOCK", "ALLOW"]
+LABELS: tuple[Label, ...] = ("BLOCK", "ALLOW")
 _SLOT = re.compile(r"\{(\w+)\}")
 
 
@@ -65,19 +64,37 @@ class Template:
     kind: str
     origins: tuple[str, ...]
     line: str
+    korean: bool
+    """Has Hangul in its subject once the slots are filled."""
 
 
 def load_templates(path: Path = TEMPLATES) -> tuple[list[Template], dict[str, list[str]]]:
     """All templates in file order, and the words that fill their slots."""
-    raw: dict[str, Any] = yaml.safe_load(path.read_text(encoding="utf-8"))
-    labels: dict[str, Label] = {"block": "BLOCK", "allow": "ALLOW"}
+    raw = _read(path)
+    slots: dict[str, list[str]] = raw["slots"]
+
+    def korean(line: str) -> bool:
+        subject = line.partition("||")[0]
+        return bool(re.search("[가-힣]", _SLOT.sub(lambda match: slots.get(match[1], ["0"])[0], subject)))
+
     templates = [
-        Template(label, kind["kind"], tuple(kind["origins"]), line.strip())
-        for section, label in labels.items()
-        for kind in raw[section]
+        Template(label, kind["kind"], tuple(kind["origins"]), line.strip(), korean(line))
+        for label in LABELS
+        for kind in raw[label.lower()]
         for line in kind["subjects"].strip().splitlines()
     ]
-    return templates, raw["slots"]
+    return templates, slots
+
+
+def load_counts(label: Label, path: Path = TEMPLATES) -> dict[tuple[str, bool], int]:
+    """(kind, Korean subject?) → clean rows to draw, before dirt is planted."""
+    kinds = _read(path)[label.lower()]
+    return {(kind["kind"], name == "korean"): count for kind in kinds for name, count in kind["rows"].items()}
+
+
+def _read(path: Path) -> dict[str, Any]:
+    content: dict[str, Any] = yaml.safe_load(path.read_text(encoding="utf-8"))
+    return content
 
 
 def render(template: Template, slots: dict[str, list[str]], draw: random.Random) -> Mail:
@@ -109,23 +126,37 @@ def _moment(draw: random.Random) -> datetime:
 
 
 def clean_rows(label: Label, draw: random.Random) -> list[Mail]:
-    """Every template once, then again in random order with other words, until ROWS_PER_CLASS rows stand."""
+    """As many rows of each kind and language as the template file asks for.
+
+    No template is drawn a second time, with other words, before all of its kind and language were drawn once.
+    """
     templates, slots = load_templates()
-    mine = [template for template in templates if template.label == label]
-    again = [template for template in mine if _SLOT.search(template.line)] * (MOST_PER_TEMPLATE - 1)
-    draw.shuffle(again)
     rows: list[Mail] = []
     seen: list[set[str]] = []
-    for template in mine + again:
-        if len(rows) == ROWS_PER_CLASS:
-            return rows
-        mail = render(template, slots, draw)
-        grams = _grams(mail.subject, slots["이름"])
-        if any(len(grams & other) > ALIKE * len(grams | other) for other in seen):
-            continue
-        rows.append(mail)
-        seen.append(grams)
-    raise SystemExit(f"{label}: only {len(rows)} of {ROWS_PER_CLASS} rows differ enough; add templates or slot words")
+    for (kind, korean), count in load_counts(label).items():
+        mine = [template for template in templates if (template.kind, template.korean) == (kind, korean)]
+        wanted = len(rows) + count
+        for template in _in_turns(mine, draw):
+            if len(rows) == wanted:
+                break
+            mail = render(template, slots, draw)
+            grams = _grams(mail.subject, slots["이름"])
+            if any(len(grams & other) > ALIKE * len(grams | other) for other in seen):
+                continue
+            rows.append(mail)
+            seen.append(grams)
+        if len(rows) < wanted:
+            raise SystemExit(f"{kind}: {wanted - len(rows)} of {count} rows missing; add templates or slot words")
+    return rows
+
+
+def _in_turns(templates: list[Template], draw: random.Random) -> list[Template]:
+    """All templates shuffled, then those with slots again."""
+    slotted = [template for template in templates if _SLOT.search(template.line)]
+    first, again = list(templates), slotted * (MOST_PER_TEMPLATE - 1)
+    draw.shuffle(first)
+    draw.shuffle(again)
+    return first + again
 
 
 def _grams(subject: str, names: list[str]) -> set[str]:

@@ -19,7 +19,16 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GroupKFold, StratifiedKFold
 from sklearn.pipeline import Pipeline, make_pipeline
 
-HOLD_OUT = ("도서관", "거래처", "etax-view.example", "prize-office.example")
+HOLD_OUT = (
+    "도서관",
+    "거래처",
+    "국제협력",
+    "학회사무국",
+    "etax-view.example",
+    "prize-office.example",
+    "auto-renew.example",
+    "journal-call.example",
+)
 """Origins that the recipe keeps for the test."""
 EXTRA = ("exact duplicate", "near duplicate", "NFD copy", "both labels", "empty")
 """Dirt that adds a row; the figures are taken without these rows."""
@@ -81,15 +90,16 @@ def percentiles(values: Iterable[int]) -> str:
 
 
 def print_kinds(rows: list[Mail]) -> None:
-    """One table row per kind: origins, rows, attachments, language."""
+    """One table row per kind: origins, rows, attachments, language; one for the hold-outs and one for all."""
     print("\n| label | kind | origins | rows | with attachments | no Korean |\n|---|---|---|---|---|---|")
     for label, kind in sorted({(mail.label, mail.kind) for mail in rows}, reverse=True):
         mine = [mail for mail in rows if (mail.label, mail.kind) == (label, kind)]
         origins = ", ".join(sorted({mail.origin for mail in mine}))
         print(f"| {label} | {kind} | {origins} | {len(mine)} | {attached(mine)} | {foreign(mine)} |")
-    for label in ("BLOCK", "ALLOW"):
-        mine = [mail for mail in rows if mail.label == label]
-        print(f"| {label} | all | | {len(mine)} | {attached(mine)} | {foreign(mine)} |")
+    for name, some in (("hold-outs", [mail for mail in rows if mail.origin in HOLD_OUT]), ("all", rows)):
+        for label in ("BLOCK", "ALLOW"):
+            mine = [mail for mail in some if mail.label == label]
+            print(f"| {label} | {name} | | {len(mine)} | {attached(mine)} | {foreign(mine)} |")
 
 
 def attached(rows: list[Mail]) -> int:
@@ -102,23 +112,36 @@ def foreign(rows: list[Mail]) -> int:
     return sum(not re.search("[가-힣]", unicodedata.normalize("NFC", mail.subject)) for mail in rows)
 
 
+def label_counts(rows: list[Mail], pattern: str) -> dict[str, int]:
+    """Rows of each label whose text matches, `$` being the end of any line."""
+    return dict(Counter(mail.label for mail in rows if re.search(pattern, text_of(mail), re.MULTILINE)))
+
+
 def print_lengths(rows: list[Mail], tokenizer_name: str | None) -> None:
     """Characters of the subject and, with a tokenizer, tokens of subject and attachment names."""
     print("\n| label | unit | min | median | 90 % | 99 % | max |\n|---|---|---|---|---|---|---|")
     for label in ("BLOCK", "ALLOW"):
         texts = [text_of(mail) for mail in rows if mail.label == label]
         print(f"| {label} | characters, subject | {percentiles(len(text.splitlines()[0]) for text in texts)} |")
-        if tokenizer_name:
-            from transformers import AutoTokenizer
+    if not tokenizer_name:
+        return
+    from transformers import AutoTokenizer
 
-            tokenizer = AutoTokenizer.from_pretrained(tokenizer_name)
-            print(f"| {label} | tokens, all | {percentiles(len(tokenizer(text).input_ids) for text in texts)} |")
+    tokenizer = AutoTokenizer.from_pretrained(tokenizer_name)
+    counts = [(mail, len(tokenizer(text_of(mail)).input_ids)) for mail in rows]
+    for label in ("BLOCK", "ALLOW"):
+        print(f"| {label} | tokens, all | {percentiles(count for mail, count in counts if mail.label == label)} |")
+    print(f"| both | tokens, all | {percentiles(count for _, count in counts)} |")
+    print("tokens in all rows together:", sum(count for _, count in counts))
 
 
 def print_difficulty(rows: list[Mail]) -> None:
     """The best one-token rules, and the baseline on folds and on the hold-out origins."""
     for name, split in (("word or sign", words), ("1- to 4-gram", grams)):
         print(f"\nbest {name}:", ", ".join(f"`{token}` {right:.3f}" for token, right in best_rules(rows, split)))
+    print("`(광고)`:", label_counts(rows, r"\(광고\)"), "a file ending in html:", label_counts(rows, r"\.html?$"))
+    language = (foreign(rows), sum((foreign([mail]) == 1) == (mail.label == "BLOCK") for mail in rows) / len(rows))
+    print(f"rule `no Hangul: BLOCK`: {language[1]:.3f} ({language[0]} rows without Hangul)")
     for group, name in ((None, "random rows"), ("template", "unseen templates"), ("kind", "unseen kinds")):
         scores = fold_accuracy(rows, group)
         print(f"TF-IDF, {name}: {np.mean(scores):.3f} (folds {min(scores):.3f} to {max(scores):.3f})")
@@ -128,6 +151,9 @@ def print_difficulty(rows: list[Mail]) -> None:
     for origin in HOLD_OUT:
         of_origin = [mail for mail in held if mail.origin == origin]
         print(f"- {origin}: {accuracy(rest, of_origin):.3f} of {len(of_origin)}")
+    for name, count in (("with", 0), ("without", 1)):
+        of_language = [mail for mail in held if foreign([mail]) == count]
+        print(f"- {name} Hangul: {accuracy(rest, of_language):.3f} of {len(of_language)}")
 
 
 def main() -> None:

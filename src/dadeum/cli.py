@@ -5,6 +5,7 @@ Exit codes: 0 done, 1 a gate of the recipe failed, 2 a mistake the user can corr
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 import sys
@@ -272,6 +273,14 @@ def main() -> None:
         app()
     except DadeumError as error:
         show_error(error)
+        sys.exit(2)
+    except (PermissionError, FileNotFoundError, NotADirectoryError, IsADirectoryError) as error:
+        show_error(DadeumError("cli.os_error", path=error.filename or "-", detail=error.strerror or type(error).__name__))
+        sys.exit(2)
+    except OSError as error:
+        if error.errno != errno.ENOSPC:
+            raise
+        show_error(DadeumError("cli.disk_full", path=error.filename or "-"))
         sys.exit(2)
     except KeyboardInterrupt:
         say("cli.interrupted")

@@ -95,3 +95,11 @@ def test_plan_finds_it_before_anything_is_loaded(project, dadeum, override, ment
     assert code == 2
     assert mentioned in err
     assert not list(project.glob("runs/*/*"))
+
+
+def test_a_place_that_cannot_be_written_is_a_sentence(project, dadeum):
+    (project / "taken").write_text("a file, not a folder")
+    code, _, err = dadeum("data", "build", "recipe.yaml", "--out", "taken/run")
+    assert code == 2
+    assert "taken" in err
+    assert "Traceback" not in err

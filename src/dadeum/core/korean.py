@@ -13,7 +13,6 @@ _NAME_BEFORE_HONORIFIC = re.compile(
 )
 _EMAIL = re.compile(r"[\w.+-]+@[\w-]+\.[\w.-]+")
 _NUMBER = re.compile(r"\d[\d,.:/-]*")
-_SPACE = re.compile(r"\s+")
 
 
 def nfc(value: str) -> str:
@@ -23,7 +22,7 @@ def nfc(value: str) -> str:
 
 def squash(value: str) -> str:
     """All runs of white space become one space; ends trimmed."""
-    return _SPACE.sub(" ", value).strip()
+    return " ".join(value.split())
 
 
 def masked(value: str) -> str:
@@ -32,8 +31,12 @@ def masked(value: str) -> str:
     Two mails of one template ("김민수님의 3월 보험료" / "이영희님의 4월 보험료") become equal:
     this is how a third of a random test split turns out to be known from training.
     """
-    value = _EMAIL.sub("<메일>", nfc(value))
-    value = _NAME_BEFORE_HONORIFIC.sub("<이름>", value)
+    value = nfc(value)
+    # Looking for a character first is ten times as fast as letting the patterns fail at every position.
+    if "@" in value:
+        value = _EMAIL.sub("<메일>", value)
+    if "님" in value or "씨" in value:
+        value = _NAME_BEFORE_HONORIFIC.sub("<이름>", value)
     value = _NUMBER.sub("<수>", value)
     return squash(value).casefold()
 

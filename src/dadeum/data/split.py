@@ -9,6 +9,7 @@ from __future__ import annotations
 import difflib
 import hashlib
 from collections import Counter, defaultdict
+from collections.abc import Iterable
 from dataclasses import dataclass
 from statistics import median_high
 
@@ -106,12 +107,13 @@ def _deal(free: list[Row], held_out: list[Row], group_of: dict[str, str], recipe
     largest = _largest_group(groups, whole)
     place: dict[str, str] = {}
     for members in sorted(groups.values(), key=lambda members: (-len(members), _shuffle_key(members, recipe.seed))):
-        holds = Counter(stratum[row.id] for row in members)
-        fits = [name for name in SPLITS if name == "train" or _fits(holds, lacking[name], largest[name])]
-        chosen = max(fits, key=lambda name: _need(holds, lacking[name], whole[name]))
+        holds = _counts(stratum[row.id] for row in members)
+        fits = [name for name in SPLITS[1:] if len(members) <= largest[name] and _fits(holds, lacking[name])]
+        chosen = max(["train", *fits], key=lambda name: _need(holds, lacking[name], whole[name])) if fits else "train"
         for label, count in holds.items():
             lacking[chosen][label] -= count
-        place |= dict.fromkeys((row.id for row in members), chosen)
+        for row in members:
+            place[row.id] = chosen
     filled = {*place.values(), *(["test"] if held_out else [])}
     empty = [name for name in SPLITS if name not in filled and sum(whole[name].values()) > 0]
     if empty:
@@ -139,14 +141,23 @@ def _largest_group(groups: dict[str, list[Row]], whole: dict[str, dict[str, int]
     return {name: max(MAX_GROUP_SHARE * sum(amounts.values()), typical) for name, amounts in whole.items()}
 
 
-def _fits(holds: Counter[str], lacking: dict[str, int], largest: float) -> bool:
-    """Whether a group may go to a small split: at least half of it is still wanted there, label by label."""
-    return holds.total() <= largest and all(count <= 2 * lacking[label] for label, count in holds.items())
+def _counts(labels: Iterable[str]) -> dict[str, int]:
+    """A Counter without its overhead, which counts when there are as many groups as rows."""
+    counts: dict[str, int] = {}
+    for label in labels:
+        counts[label] = counts.get(label, 0) + 1
+    return counts
 
 
-def _need(holds: Counter[str], lacking: dict[str, int], whole: dict[str, int]) -> float:
+def _fits(holds: dict[str, int], lacking: dict[str, int]) -> bool:
+    """At least half of the group is still wanted in a split, label by label."""
+    return all(count <= 2 * lacking[label] for label, count in holds.items())
+
+
+def _need(holds: dict[str, int], lacking: dict[str, int], whole: dict[str, int]) -> float:
     """How much of what a split should hold of these labels it still lacks: 1 all, 0 none, below 0 too much."""
-    return sum(count * lacking[label] / max(whole[label], 1) for label, count in holds.items()) / holds.total()
+    shares = [count * lacking[label] / max(whole[label], 1) for label, count in holds.items()]
+    return sum(shares) / sum(holds.values())
 
 
 def _shuffle_key(members: list[Row], seed: int) -> str:

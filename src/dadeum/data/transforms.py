@@ -57,22 +57,22 @@ def _replacement(tag: re.Match[str], value: str) -> str:
 # -- spaces ---------------------------------------------------------------------------------------
 # C0 and C1 controls except tab and line ends, soft hyphen, zero-width and direction marks, byte order mark,
 # Hangul fillers, tag characters: nothing that a reader sees, much that a filter is fooled with.
-_INVISIBLE = re.compile(
-    "[\x00-\x08\x0e-\x1b\x7f-\x84\x86-\x9f\xad\u034f\u061c\u115f\u1160\u180e\u200b\u200c\u200e\u200f\u202a-\u202e"
-    "\u2060-\u2064\u2066-\u206f\ufeff\uffa0\U000e0000-\U000e007f]"
+_INVISIBLE_SET = (
+    "\x00-\x08\x0e-\x1b\x7f-\x84\x86-\x9f\xad\u034f\u061c\u115f\u1160\u180e\u200b\u200c\u200e\u200f\u202a-\u202e"
+    "\u2060-\u2064\u2066-\u206f\ufeff\uffa0\U000e0000-\U000e007f"
 )
+_INVISIBLE = re.compile(f"[{_INVISIBLE_SET}]")
 # A joiner between two emoji is part of the emoji.
 _EMOJI = "\u2600-\u27bf\ufe0f\U0001f000-\U0001faff"
 _JOINER = re.compile(f"(?<![{_EMOJI}])\u200d|\u200d(?![{_EMOJI}])")
 _FILLER = "\u3164"
+_UNSEEN = re.compile(f"[{_INVISIBLE_SET}\u200d{_FILLER}]")
 
 
 def squash_spaces(value: str) -> str:
     """Invisible characters removed, every run of white space one space, ends trimmed."""
-    if not value.isascii():
+    if not (value.isascii() and value.isprintable()) and _UNSEEN.search(value):
         value = _JOINER.sub("", _INVISIBLE.sub("", value.replace(_FILLER, " ")))
-    elif not value.isprintable():
-        value = _INVISIBLE.sub("", value)
     return squash(value)
 
 
@@ -105,9 +105,10 @@ def _change_text(rows: Iterable[Row], change: Clean, recipe: Recipe) -> None:
     task = recipe.task
     plain_text = find("tasks", task.type).plain_text
     for row in rows:
-        row.fields = {name: _changed(value, change) for name, value in row.fields.items()}
+        fields = {name: _changed(value, change) for name, value in row.fields.items()}
+        if fields != row.fields:
+            row.fields, row.text = fields, plain_text(task, fields)
         row.reason = change(row.reason) if row.reason is not None else None
-        row.text = plain_text(task, row.fields)
 
 
 def _changed(value: Value, change: Clean) -> Value:

@@ -18,7 +18,8 @@ def check(context: Context) -> list[Finding]:
     found = []
     for split, example in context.placed:
         answer = answer_of(example)
-        if not parse(task, answer).json_valid or task.label_key not in json.loads(answer):
+        parsed = parse(task, answer)
+        if not parsed.json_valid or (parsed.label is None and task.label_key not in json.loads(answer)):
             found.append((split, example, {"answer": short(answer)}))
     if not found:
         return []

@@ -16,37 +16,42 @@ from dadeum.data.duplicates import LEAK_SIMILARITY, nearest_known
 CODE = "DA401"
 NAME = "split_leakage"
 
+Placed = tuple[str, Example]
 Leak = tuple[str, Example, dict[str, Any]]
 
 
 def check(context: Context) -> list[Finding]:
-    leaks = [leak for position in range(1, len(SPLITS)) for leak in _leaks(context, position)]
-    total = sum(len(context.splits.get(split, [])) for split in SPLITS[1:])
+    train, validation, test = ([(split, example) for example in context.splits.get(split, [])] for split in SPLITS)
+    leaks = _leaks(validation + test, train)
+    known = {example.id for _, example, _ in leaks}
+    leaks += _leaks([(split, example) for split, example in test if example.id not in known], validation)
     if not leaks:
         return []
+    total = len(validation) + len(test)
     kinds = [what["how"] for _, _, what in leaks]
     counts = {kind: kinds.count(kind) for kind in ("exact", "masked", "near")}
     values = {**counts, "share": len(leaks) / total, "similarity": LEAK_SIMILARITY}
     return [Finding(CODE, NAME, "block", len(leaks), total, values, shown(leaks))]
 
 
-def _leaks(context: Context, position: int) -> list[Leak]:
-    """Rows of one split that stand in a split before it, with the row they are like and how."""
-    split = SPLITS[position]
-    here = context.splits.get(split, [])
-    before = [(name, example) for name in SPLITS[:position] for example in context.splits.get(name, [])]
+def _leaks(here: list[Placed], before: list[Placed]) -> list[Leak]:
+    """Rows of `here` that also stand in `before`, with the row they are like and how."""
     if not here or not before:
         return []
     exact = {example.text: number for number, (_, example) in reversed(list(enumerate(before)))}
     templates = {masked(example.text): number for number, (_, example) in reversed(list(enumerate(before)))}
-    near = nearest_known([example.text for example in here], [example.text for _, example in before], LEAK_SIMILARITY)
+    near = nearest_known([example.text for _, example in here], list(exact), LEAK_SIMILARITY).tolist()
+    positions = list(exact.values())
     leaks: list[Leak] = []
-    for example, close in zip(here, near.tolist(), strict=True):
-        found = {"exact": exact.get(example.text), "masked": templates.get(masked(example.text)), "near": close}
-        how = next((kind for kind, number in found.items() if number is not None and number >= 0), None)
+    for (split, example), close in zip(here, near, strict=True):
+        found = {
+            "exact": exact.get(example.text),
+            "masked": templates.get(masked(example.text)),
+            "near": positions[close] if close >= 0 else None,
+        }
+        how = next((kind for kind, number in found.items() if number is not None), None)
         if how:
-            other_split, other = before[found[how]]
-            leaks.append(
-                (split, example, {"how": how, "like": f"{other_split} {other.id}", "like_text": short(other.text)})
-            )
+            other_split, other = before[found[how] or 0]
+            what = {"how": how, "like": f"{other_split} {other.id}", "like_text": short(other.text)}
+            leaks.append((split, example, what))
     return leaks
