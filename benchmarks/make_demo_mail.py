@@ -18,7 +18,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 import yaml
 
@@ -64,8 +64,8 @@ class Template:
     kind: str
     origins: tuple[str, ...]
     line: str
-    korean: bool
-    """Has Hangul in its subject once the slots are filled."""
+    korean: bool  # Hangul in the subject once the slots are filled
+    first: bool  # drawn before the others of its kind
 
 
 def load_templates(path: Path = TEMPLATES) -> tuple[list[Template], dict[str, list[str]]]:
@@ -78,7 +78,7 @@ def load_templates(path: Path = TEMPLATES) -> tuple[list[Template], dict[str, li
         return bool(re.search("[가-힣]", _SLOT.sub(lambda match: slots.get(match[1], ["0"])[0], subject)))
 
     templates = [
-        Template(label, kind["kind"], tuple(kind["origins"]), line.strip(), korean(line))
+        Template(label, kind["kind"], tuple(kind["origins"]), line.removeprefix("! "), korean(line), line[:2] == "! ")
         for label in LABELS
         for kind in raw[label.lower()]
         for line in kind["subjects"].strip().splitlines()
@@ -93,8 +93,7 @@ def load_counts(label: Label, path: Path = TEMPLATES) -> dict[tuple[str, bool], 
 
 
 def _read(path: Path) -> dict[str, Any]:
-    content: dict[str, Any] = yaml.safe_load(path.read_text(encoding="utf-8"))
-    return content
+    return cast("dict[str, Any]", yaml.safe_load(path.read_text(encoding="utf-8")))
 
 
 def render(template: Template, slots: dict[str, list[str]], draw: random.Random) -> Mail:
@@ -151,12 +150,12 @@ def clean_rows(label: Label, draw: random.Random) -> list[Mail]:
 
 
 def _in_turns(templates: list[Template], draw: random.Random) -> list[Template]:
-    """All templates shuffled, then those with slots again."""
+    """All templates shuffled, those marked `! ` before the others; then those with slots again."""
     slotted = [template for template in templates if _SLOT.search(template.line)]
     first, again = list(templates), slotted * (MOST_PER_TEMPLATE - 1)
     draw.shuffle(first)
     draw.shuffle(again)
-    return first + again
+    return sorted(first, key=lambda template: not template.first) + again
 
 
 def _grams(subject: str, names: list[str]) -> set[str]:
@@ -194,9 +193,6 @@ def _plan(names: list[str], draw: random.Random) -> list[tuple[str, int, Fits, C
     def numbered(mail: Mail) -> bool:
         return bool(re.search(r"\d{3}", mail.subject))
 
-    def spaced(mail: Mail) -> bool:
-        return mail.subject.count(" ") >= 2
-
     def korean(mail: Mail) -> bool:
         return bool(re.search("[가-힣]{4}", mail.subject))
 
@@ -210,8 +206,8 @@ def _plan(names: list[str], draw: random.Random) -> list[tuple[str, int, Fits, C
         ("near duplicate: number", 1, numbered, lambda mail: _renumber(mail, draw), True),
         ("NFD copy", 1, korean, _decompose, True),
         ("NFD", 2, korean, _decompose, False),
-        ("HTML", 2, spaced, _as_html, False),
-        ("spaces", 2, spaced, _space_out, False),
+        ("HTML", 2, lambda mail: mail.subject.count(" ") >= 2, _as_html, False),
+        ("spaces", 2, lambda mail: mail.subject.count(" ") >= 2, _space_out, False),
     ]
 
 

@@ -6,7 +6,9 @@ import csv
 import importlib.util
 import io
 import json
+import random
 import re
+import statistics
 import sys
 from collections import Counter
 from pathlib import Path
@@ -19,7 +21,9 @@ from dadeum.core.korean import masked, nfc, squash
 
 ROOT = Path(__file__).parents[1]
 SHIPPED = ROOT / "src/dadeum/recipes/data"
-HOLD_OUT = {"도서관", "거래처", "etax-view.example", "prize-office.example"}
+HOLD_OUT_ALLOW = {"도서관", "거래처", "국제협력", "학회사무국"}
+HOLD_OUT_BLOCK = {"etax-view.example", "prize-office.example", "auto-renew.example", "journal-call.example"}
+HOLD_OUT = HOLD_OUT_ALLOW | HOLD_OUT_BLOCK
 
 
 @pytest.fixture(scope="module")
@@ -47,6 +51,10 @@ def subjects() -> list[str]:
     return [row["제목"] for row in block_rows()] + [str(row["title"]) for row in allow_rows()]
 
 
+def share_without_hangul(texts: list[str]) -> float:
+    return sum(not re.search("[가-힣]", nfc(text)) for text in texts) / len(texts)
+
+
 def everything() -> str:
     names = ("demo_block.csv", "demo_allow.jsonl")
     return "\n".join((SHIPPED / name).read_text(encoding="utf-8-sig") for name in names)
@@ -66,7 +74,8 @@ def test_layout_follows_the_real_files() -> None:
     assert list(block_rows()[0]) == ["수신일자", "수신시간", "메일 종류", "제목", "첨부", "발신"]
     assert all(list(row) == ["board", "title", "attachments", "created_at"] for row in allow_rows())
     assert {row["메일 종류"] for row in block_rows()} == {"스팸"}
-    assert any(re.search(r"\.docx \([\d.]+ K\), ", row["첨부"]) for row in block_rows())
+    assert any(re.search(r"\.\w+ \([\d.]+ K\), \w", row["첨부"]) for row in block_rows())
+    assert any(len(row["attachments"]) > 1 for row in allow_rows())
 
 
 def test_two_classes_of_about_equal_size() -> None:
@@ -80,6 +89,47 @@ def test_many_origins_and_enough_rows_in_each_hold_out() -> None:
     assert len(senders) >= 10
     assert len(boards) >= 8
     assert min((senders + boards)[origin] for origin in HOLD_OUT) >= 10
+
+
+def test_hold_outs_are_a_fifth_of_the_mail_in_both_classes() -> None:
+    block = sum(row["발신"] in HOLD_OUT_BLOCK for row in block_rows())
+    allow = sum(row["board"] in HOLD_OUT_ALLOW for row in allow_rows())
+    assert 110 <= block + allow <= 125
+    assert abs(block - allow) <= 4
+
+
+def test_about_half_is_english_in_both_classes_and_language_does_not_tell_the_label() -> None:
+    block = share_without_hangul([row["제목"] for row in block_rows()])
+    allow = share_without_hangul([str(row["title"]) for row in allow_rows()])
+    assert 0.54 < block < 0.62
+    assert 0.44 < allow < 0.52
+    assert (block + 1 - allow) / 2 < 0.58
+
+
+@pytest.mark.parametrize("origin", sorted(HOLD_OUT))
+def test_every_hold_out_has_both_languages(origin: str) -> None:
+    mine = [row["제목"] for row in block_rows() if row["발신"] == origin]
+    mine += [str(row["title"]) for row in allow_rows() if row["board"] == origin]
+    assert 0.3 < share_without_hangul(mine) < 0.7
+
+
+def test_each_kind_has_the_rows_it_asks_for(generator: ModuleType) -> None:
+    rows = generator.clean_rows("BLOCK", random.Random(3))
+    counts = {key: count for key, count in generator.load_counts("BLOCK").items() if count}
+    assert Counter((mail.kind, bool(re.search("[가-힣]", mail.subject))) for mail in rows) == counts
+
+
+def test_look_alike_pairs_are_in_the_files(generator: ModuleType) -> None:
+    marked = {template.line for template in generator.load_templates()[0] if template.first}
+    assert len(marked) >= 10
+    assert marked <= {mail.template for mail in generator.make_rows()}
+
+
+def test_english_subjects_are_short() -> None:
+    english = [text for text in subjects() if text and share_without_hangul([text])]
+    words = [len(text.split()) for text in english]
+    assert 4 <= statistics.median(words) <= 8
+    assert max(words) <= 12
 
 
 def test_hold_out_templates_and_texts_occur_nowhere_else(generator: ModuleType) -> None:
@@ -103,6 +153,7 @@ def test_templates_are_many_and_written_once(generator: ModuleType) -> None:
     kinds = {label: len({t.kind for t in templates if t.label == label}) for label in counts}
     assert min(counts.values()) >= 70
     assert min(kinds.values()) >= 10
+    assert min(Counter(t.label for t in templates if not t.korean).values()) >= 150
     assert len({template.line for template in templates}) == len(templates)
 
 

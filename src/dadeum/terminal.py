@@ -86,7 +86,8 @@ def calm_libraries() -> None:
 
     warnings.filterwarnings("ignore", category=FutureWarning, module=r"(transformers|trl|peft|torch)\b")
     warnings.filterwarnings("ignore", message=".*pin_memory.*")
-    logging.getLogger("transformers").setLevel(logging.ERROR)
+    for name in ("transformers", "bitsandbytes"):
+        logging.getLogger(name).setLevel(logging.ERROR)
     import datasets.utils.logging as datasets_logging
     from transformers.utils import logging as transformers_logging
 

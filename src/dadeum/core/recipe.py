@@ -142,7 +142,9 @@ class Data(Section):
 
 
 class Checks(Section):
-    block_on: tuple[str, ...] = ("single_class", "split_leakage", "broken_json", "empty_field", "unknown_label")
+    block_on: tuple[str, ...] = (
+        "single_class", "split_leakage", "broken_json", "empty_field", "unknown_label", "label_collision",
+    )  # fmt: skip
     """Checks that stop the run when they fire; `none` of them stops when empty, all still report."""
     max_imbalance: Annotated[float, Field(ge=1.0)] = 10.0
     """Rows of the commonest label per row of the rarest from which imbalance is reported."""

@@ -7,23 +7,21 @@ boilerplate fills the bands' buckets with unlike rows (a greeting and a signatur
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from dadeum.data.engine import load_daft
+from dadeum.data.fingerprints import NUM_HASHES, Fingerprints
 from dadeum.data.shingles import Bools, Ints, Shingles
 
-NUM_HASHES = 128
 MAX_MISSED = 1e-6
 """Chance that a pair exactly at the threshold shares no MinHash band."""
 MANY_PAIRS = 20_000_000
 """Candidate pairs from which the prefix filter is tried: some seconds of comparing."""
-_CHUNK_PAIRS = 4_000_000
-_SPACE_MARK = "\u2581"
+_CHUNK_PAIRS = 1_000_000
 
 
 Keys = npt.NDArray[Any]
@@ -57,28 +55,27 @@ def crowded(keys: Keys, rows: Ints, part: Ints) -> Buckets:
     return Buckets(np.repeat(np.arange(len(starts)), lengths)[keep], rows[keep])
 
 
-def find_buckets(texts: Sequence[str], shingles: Shingles, similarity: float, part: Ints) -> list[Buckets]:
+def find_buckets(prints: Fingerprints, similarity: float, part: Ints) -> list[Buckets]:
     """Buckets in which every pair of that similarity meets, but for one pair in a million at the threshold.
 
     Only pairs of rows with different `part` will be asked for.
     """
-    if not shingles.sizes.any():
+    if not prints.shingles.sizes.any():
         return []
-    bands = [crowded(keys, rows, part) for keys, rows in minhash_bands(texts, shingles, similarity)]
+    bands = [crowded(keys, rows, part) for keys, rows in minhash_bands(prints, similarity)]
     num_pairs = sum(count_pairs(band, part) for band in bands)
     if num_pairs <= MANY_PAIRS:
         return bands
-    prefixes = crowded(*rare_shingles(shingles, similarity), part)
+    prefixes = crowded(*rare_shingles(prints.shingles, similarity), part)
     return [prefixes] if count_pairs(prefixes, part) < num_pairs else bands
 
 
-def minhash_bands(texts: Sequence[str], shingles: Shingles, similarity: float) -> Iterator[tuple[Keys, Ints]]:
+def minhash_bands(prints: Fingerprints, similarity: float) -> Iterator[tuple[Keys, Ints]]:
     """(keys, rows) of every band of MinHash values, for the rows that have 3-grams."""
-    rows = np.flatnonzero(shingles.sizes)
-    hashes = _minhashes([texts[row] for row in rows.tolist()])
+    rows = np.flatnonzero(prints.shingles.sizes)
     width = band_width(similarity)
     for start in range(0, NUM_HASHES - width + 1, width):
-        yield _mixed(hashes[:, start : start + width]), rows
+        yield _mixed(prints.hashes[:, start : start + width])[rows], rows
 
 
 def band_width(similarity: float) -> int:
@@ -89,16 +86,6 @@ def band_width(similarity: float) -> int:
 
 def _missed(similarity: float, width: int) -> float:
     return float((1 - similarity**width) ** (NUM_HASHES // width))
-
-
-def _minhashes(texts: list[str]) -> npt.NDArray[np.uint32]:
-    """Shape (n, NUM_HASHES). Daft hashes n-grams of words, so every character becomes a word."""
-    daft = load_daft()
-    spaced = [" ".join(text.replace(" ", _SPACE_MARK)) for text in texts]
-    column = daft.col("text").minhash(num_hashes=NUM_HASHES, ngram_size=3, seed=1, hash_function="xxhash3_64")
-    hashed = daft.from_pydict({"text": spaced}).select(column).to_arrow()["text"].combine_chunks()
-    values: npt.NDArray[np.uint32] = hashed.flatten().to_numpy()
-    return values.reshape(len(texts), NUM_HASHES)
 
 
 def _mixed(hashes: npt.NDArray[np.uint32]) -> npt.NDArray[np.uint64]:
@@ -165,7 +152,7 @@ def first_pairs(buckets: Buckets, part: Ints) -> tuple[Ints, Ints]:
 
 
 def cross_pairs(buckets: Buckets, part: Ints, skip: int = 0, most: int | None = None) -> Iterator[tuple[Ints, Ints]]:
-    """Pairs in a bucket whose parts differ, the lower part on the left, a few million at a time.
+    """Pairs in a bucket whose parts differ, the lower part on the left, a million at a time.
 
     Of each row's partners the first `skip` are left out and at most `most` are taken; None takes all.
     """

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -17,6 +16,7 @@ from dadeum.core.progress import Progress, silent
 from dadeum.core.recipe import Recipe
 from dadeum.core.run import Run
 from dadeum.data.context import Context, Tokens
+from dadeum.data.nearest import nearest
 
 _PACKAGE = "data.checks"
 
@@ -99,5 +99,4 @@ def refuse_unknown_checks(recipe: Recipe) -> None:
     known = names(_PACKAGE)
     for name in recipe.checks.block_on:
         if name not in known:
-            near = difflib.get_close_matches(name, known, n=1, cutoff=0.4)
-            raise RecipeError("data.unknown_check", name=name, near=near[0] if near else "-", known=", ".join(known))
+            raise RecipeError("data.unknown_check", name=name, near=nearest(name, known), known=", ".join(known))

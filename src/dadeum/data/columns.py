@@ -17,6 +17,7 @@ from typing import Any
 from dadeum.core.errors import DataError
 from dadeum.core.recipe import Decide, Source
 from dadeum.data.cells import is_missing, label_text, text_of
+from dadeum.data.nearest import nearest
 from dadeum.data.rows import Table
 
 # Column names seen in Korean and English exports; compared without case, spaces, hyphens and underscores.
@@ -63,10 +64,9 @@ def find_columns(table: Table, source: Source, task: Decide) -> FieldMap:
         return _guess(table, source, task, wanted)
     for name, column in source.map.items():
         if column not in table.columns:
-            near = difflib.get_close_matches(column, table.columns, n=1, cutoff=0.4)
             raise DataError(
                 "data.missing_column", path=table.path, field=name, column=column,
-                near=near[0] if near else "-", columns=", ".join(table.columns),
+                near=nearest(column, table.columns), columns=", ".join(table.columns),
             )  # fmt: skip
     missing = [name for name in wanted if name not in source.map]
     if missing:

@@ -9,7 +9,9 @@ from functools import cached_property
 from typing import Any, Protocol
 
 from dadeum.core.examples import Example
+from dadeum.core.plugins import find
 from dadeum.core.recipe import Recipe
+from dadeum.data.fingerprints import Memory
 from dadeum.models.render import Fitted
 
 MAX_SHOWN = 3
@@ -53,6 +55,20 @@ class Context:
     def labels(self) -> Counter[str]:
         """Rows per label over all splits."""
         return Counter(example.label for _, example in self.placed)
+
+    @cached_property
+    def memory(self) -> Memory:
+        """Fingerprints of all texts, for checks that compare them."""
+        memory = Memory()
+        memory.of([example.text for _, example in self.placed])
+        return memory
+
+    @cached_property
+    def parsed(self) -> list[Any]:
+        """Every answer as the task reads it."""
+        task = self.recipe.task
+        parse = find("tasks", task.type).parse
+        return [parse(task, answer_of(example)) for _, example in self.placed]
 
     @cached_property
     def fitted(self) -> list[Fitted]:

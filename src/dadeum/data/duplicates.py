@@ -13,23 +13,24 @@ from scipy.sparse.csgraph import connected_components
 
 from dadeum.core.korean import masked
 from dadeum.data.candidates import count_pairs, cross_pairs, find_buckets, first_pairs
-from dadeum.data.shingles import Ints, Shingles, shingle
+from dadeum.data.fingerprints import Fingerprints, Memory, numbered
+from dadeum.data.shingles import Ints, Shingles
 
 LEAK_SIMILARITY = 0.7
 """From here on a text says too much about another one for both to stand on two sides of a split."""
 
 
-def near_copies(texts: Sequence[str], similarity: float) -> dict[int, tuple[int, float]]:
+def near_copies(texts: Sequence[str], similarity: float, memory: Memory | None = None) -> dict[int, tuple[int, float]]:
     """Index of each text that is as like as that to an earlier kept one → (index of the kept one, similarity).
 
     Kept are the first text and every later one that is like no kept text before it. Equal texts count as like.
+    `memory` saves work when the same texts are compared again.
     """
-    unique, index = _unique(texts)
-    shingles = shingle(unique)
-    copy_of = _first_like(shingles, _families(unique, shingles, similarity), similarity)
-    first = _first_positions(index, len(unique))
+    prints, numbers = (memory or Memory()).of(texts)
+    copy_of = _first_like(prints.shingles, _families(prints, similarity), similarity)
+    first = _first_positions(numbers, len(prints))
     copies = {}
-    for position, number in enumerate(index.tolist()):
+    for position, number in enumerate(numbers.tolist()):
         if number in copy_of:
             kept, value = copy_of[number]
             copies[position] = (int(first[kept]), value)
@@ -38,44 +39,44 @@ def near_copies(texts: Sequence[str], similarity: float) -> dict[int, tuple[int,
     return copies
 
 
-def near_groups(texts: Sequence[str], similarity: float) -> Ints:
+def near_groups(texts: Sequence[str], similarity: float, memory: Memory | None = None) -> Ints:
     """Group of every text: the index of its first member. Groups are joined along chains of like pairs."""
-    unique, index = _unique(texts)
-    return _named_by_first(_families(unique, shingle(unique), similarity)[index])
+    prints, numbers = (memory or Memory()).of(texts)
+    return _named_by_first(_families(prints, similarity)[numbers])
 
 
-def template_groups(texts: Sequence[str]) -> Ints:
+def template_groups(texts: Sequence[str], memory: Memory | None = None) -> Ints:
     """Like `near_groups` at LEAK_SIMILARITY, joined with texts that are equal once names and numbers are masked."""
-    _, template = _unique([masked(text) for text in texts])
-    near = near_groups(texts, LEAK_SIMILARITY)
+    _, template = numbered([masked(text) for text in texts])
+    near = near_groups(texts, LEAK_SIMILARITY, memory)
     return _named_by_first(_joined(near, np.arange(len(texts)), _named_by_first(template)))
 
 
-def nearest_known(texts: Sequence[str], known: Sequence[str], similarity: float) -> Ints:
+def nearest_known(texts: Sequence[str], known: Sequence[str], similarity: float, memory: Memory | None = None) -> Ints:
     """For every text the index of a known text that is as like as that, or -1; equal counts as like."""
     place = {text: number for number, text in reversed(list(enumerate(known)))}
     unknown = [text for text in dict.fromkeys(texts) if text not in place]
     candidates = [*unknown, *place]
     if unknown and place:
-        found = _partners(candidates, len(unknown), similarity).tolist()
+        prints, _ = (memory or Memory()).of(candidates)
+        found = _partners(prints, len(unknown), similarity).tolist()
         place |= {text: place[candidates[other]] for text, other in zip(unknown, found, strict=True) if other >= 0}
     return np.array([place.get(text, -1) for text in texts], dtype=np.int64)
 
 
-def _partners(texts: list[str], num_open: int, similarity: float) -> Ints:
+def _partners(prints: Fingerprints, num_open: int, similarity: float) -> Ints:
     """For each of the first `num_open` texts one of the others that is like it, or -1.
 
     A text is compared with few others first, then with eight times as many, until it has found its like.
     """
-    shingles = shingle(texts)
-    part = (np.arange(len(texts)) >= num_open).astype(np.int64)
-    partner = np.full(len(texts), -1, dtype=np.int64)
-    buckets = find_buckets(texts, shingles, similarity, part)
+    part = (np.arange(len(prints)) >= num_open).astype(np.int64)
+    partner = np.full(len(prints), -1, dtype=np.int64)
+    buckets = find_buckets(prints, similarity, part)
     skip, most = 0, 4
     while buckets:
         for bucket in buckets:
             for left, right in cross_pairs(bucket, part, skip, most):
-                left, right = shingles.alike(left, right, similarity)
+                left, right = prints.shingles.alike(left, right, similarity)
                 partner[left] = right
         skip, most = skip + most, most * 8
         still_open = (part == 1) | (partner < 0)
@@ -85,30 +86,32 @@ def _partners(texts: list[str], num_open: int, similarity: float) -> Ints:
 
 
 # -- families -------------------------------------------------------------------------------------
-def _families(texts: Sequence[str], shingles: Shingles, similarity: float) -> Ints:
+def _families(prints: Fingerprints, similarity: float) -> Ints:
     """Connected components over all like pairs: a number per text.
 
     Pairs inside a component are not compared again, so a family of thousands costs no square.
     """
-    family = np.arange(len(texts))
-    buckets = find_buckets(texts, shingles, similarity, family)
+    family = np.arange(len(prints))
+    buckets = find_buckets(prints, similarity, family)
     for bucket in buckets:
-        family = _joined(family, *shingles.alike(*first_pairs(bucket, family), similarity))
+        family = _joined(family, *prints.shingles.alike(*first_pairs(bucket, family), similarity))
     for bucket in buckets:
         for left, right in cross_pairs(bucket, family):
-            family = _joined(family, *shingles.alike(left, right, similarity))
+            family = _joined(family, *prints.shingles.alike(left, right, similarity))
     return family
 
 
 def _joined(family: Ints, left: Ints, right: Ints) -> Ints:
-    """`family` after the families of each pair of texts are joined."""
-    first, second = family[left], family[right]
-    if not np.any(first != second):
+    """`family` after the families of each pair of texts are joined; a joined family gets one of their numbers."""
+    concerned, ends = np.unique(np.r_[family[left], family[right]], return_inverse=True)
+    if not len(concerned):
         return family
-    edges = (np.ones(len(first), dtype=np.int8), (first, second))
-    graph = sparse.coo_matrix(edges, shape=(len(family), len(family)))
-    component: Ints = connected_components(graph, directed=False)[1].astype(np.int64)
-    return component[family]
+    edges = (np.ones(len(left), dtype=np.int8), (ends[: len(left)], ends[len(left) :]))
+    graph = sparse.coo_matrix(edges, shape=(len(concerned), len(concerned)))
+    component = connected_components(graph, directed=False)[1]
+    renamed = np.arange(family.max() + 1)
+    renamed[concerned] = concerned[_first_positions(component, len(concerned))[component]]
+    return renamed[family]
 
 
 def _first_like(shingles: Shingles, family: Ints, similarity: float) -> dict[int, tuple[int, float]]:
@@ -131,13 +134,6 @@ def _first_like(shingles: Shingles, family: Ints, similarity: float) -> dict[int
         }
         order = order[~like]
     return copies
-
-
-def _unique(texts: Sequence[str]) -> tuple[list[str], Ints]:
-    """(distinct texts in order of appearance, number of each text among them)."""
-    numbers: dict[str, int] = {}
-    index = np.array([numbers.setdefault(text, len(numbers)) for text in texts], dtype=np.int64)
-    return list(numbers), index
 
 
 def _named_by_first(numbers: Ints) -> Ints:

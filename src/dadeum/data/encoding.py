@@ -7,7 +7,6 @@ Order: byte order mark, UTF-16 without one (every other byte of ASCII is zero), 
 from __future__ import annotations
 
 import codecs
-import difflib
 import re
 import unicodedata
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ from pathlib import Path
 from dadeum.core.errors import DataError
 from dadeum.core.korean import COMMON_SYLLABLES
 from dadeum.core.messages import Message
+from dadeum.data.nearest import nearest
 
 # UTF-32's mark begins with UTF-16's, so it comes first.
 _MARKS = (
@@ -29,8 +29,9 @@ _WORTH_NAMING = ("auto", "utf-8", "utf-8-sig", "cp949", "euc-kr", "utf-16", "utf
 _HANGUL = re.compile("[\uac00-\ud7a3]")
 _NOT_ASCII = re.compile("[^\x00-\x7f]")
 _PROBE_CHARACTERS = 200_000
+_ASCII = range(9, 127)
 _MIN_ZEROS = 0.01
-"""Share of zero bytes from which valid UTF-8 may be UTF-16 all the same; a stray zero in a log stays UTF-8."""
+"""Share of byte pairs that must be an ASCII character of UTF-16; a stray zero byte makes no UTF-16."""
 _MIN_HANGUL = 4
 """Fewer syllables than this say nothing about how common they are."""
 _MIN_COMMON = 0.25
@@ -66,11 +67,9 @@ def detect(content: bytes) -> str | None:
     for mark, name in _MARKS:
         if content.startswith(mark):
             return name if _decodes(content, name) else None
-    if content.count(0) > _MIN_ZEROS * len(content) or not _decodes(content, "utf-8"):
-        without_mark = _utf16_by_zeros(content) if b"\0" in content else None
-        if without_mark or b"\0" in content:
-            return without_mark
-    else:
+    if b"\0" in content and (without_mark := _utf16_by_zeros(content)):
+        return without_mark
+    if _decodes(content, "utf-8"):
         return "utf-8"
     return "cp949" if _decodes(content, "cp949") and reads_like_korean(content.decode("cp949")) else None
 
@@ -90,8 +89,8 @@ def _decode_as(content: bytes, path: Path, encoding: str) -> Decoded:
     try:
         name = codecs.lookup(encoding).name
     except LookupError:
-        near = difflib.get_close_matches(encoding.lower(), _WORTH_NAMING, n=1, cutoff=0.4)
-        raise DataError("data.encoding_name", path=path, encoding=encoding, near=near[0] if near else "auto") from None
+        near = nearest(encoding, _WORTH_NAMING)
+        raise DataError("data.encoding_name", path=path, encoding=encoding, near=near) from None
     found = detect(content) or "-"
     try:
         text = content.decode(encoding)
@@ -121,10 +120,13 @@ def _decodes(content: bytes, encoding: str) -> bool:
 
 
 def _utf16_by_zeros(content: bytes) -> str | None:
-    """Commas, digits and line ends put a zero byte on one side only."""
-    even, odd = content[0::2].count(0), content[1::2].count(0)
-    name = "utf-16-le" if odd > even else "utf-16-be"
-    return name if max(even, odd) > 10 * min(even, odd) and _decodes(content, name) else None
+    """Commas, letters and line ends pair an ASCII byte with a zero, the zero always on the same side."""
+    pairs = list(zip(content[:_PROBE_CHARACTERS:2], content[1:_PROBE_CHARACTERS:2], strict=False))
+    little = sum(second == 0 and first in _ASCII for first, second in pairs)
+    big = sum(first == 0 and second in _ASCII for first, second in pairs)
+    name = "utf-16-le" if little > big else "utf-16-be"
+    is_plain = max(little, big) > max(3 * min(little, big), _MIN_ZEROS * len(pairs))
+    return name if is_plain and _decodes(content, name) else None
 
 
 def _strip_mark(text: str) -> str:

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import difflib
 import random
 from collections import Counter
-from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,6 +14,7 @@ from dadeum.core.recipe import Decide, Source
 from dadeum.core.run import file_hash
 from dadeum.data.cells import field_value, is_missing, label_text, text_of
 from dadeum.data.columns import FieldMap, find_columns, is_list_field
+from dadeum.data.nearest import nearest
 from dadeum.data.rows import BadRow, Removed, Row, Table, excerpt, remove, row_id
 from dadeum.data.sources import read_source
 
@@ -66,7 +65,7 @@ def _check_labels(source: Source, task: Decide) -> None:
     for value in [*([source.label] if source.label is not None else []), *source.label_values.values()]:
         if value not in task.labels:
             raise DataError(
-                "data.recipe_label", path=source.path, label=value, near=_nearest(value, task.labels),
+                "data.recipe_label", path=source.path, label=value, near=nearest(value, task.labels),
                 labels=", ".join(task.labels),
             )  # fmt: skip
 
@@ -127,14 +126,7 @@ def _raise_for(bad: list[BadRow], table: Table, task: Decide) -> None:
         places |= {
             "values": ", ".join(f"{value!r} ({count})" for value, count in values.most_common(5)),
             "labels": ", ".join(task.labels),
-            "near": _nearest(commonest, task.labels),
+            "near": nearest(commonest, task.labels),
             "commonest": commonest,
         }
     raise DataError(f"data.bad_rows.{reason}", **places)
-
-
-def _nearest(value: str, known: Iterable[str]) -> str:
-    """The known name that looks most like `value`; `-` when none does."""
-    by_case = {name.casefold(): name for name in known}
-    near = difflib.get_close_matches(value.casefold(), by_case, n=1, cutoff=0.4)
-    return by_case[near[0]] if near else "-"

@@ -18,6 +18,7 @@ from dadeum.core.plugins import find
 from dadeum.core.progress import Progress, silent
 from dadeum.core.recipe import Recipe
 from dadeum.data.columns import FieldMap, as_yaml
+from dadeum.data.fingerprints import Memory
 from dadeum.data.mapping import SourceRows, read_rows
 from dadeum.data.rows import Removed, Row
 from dadeum.data.sources import source_name
@@ -103,17 +104,18 @@ def prepare(recipe: Recipe, fits: Fits | None = None, progress: Progress = silen
     sources = _read_all(recipe, seconds, progress)
     rows = [row for source in sources for row in source.rows]
     removed = [row for source in sources for row in source.removed]
+    memory = Memory()
     steps = recipe.data.clean
     for number, step in enumerate(steps, start=1):
         with _timed(step, seconds):
-            rows, gone = apply_step(step, rows, recipe)
+            rows, gone = apply_step(step, rows, recipe, memory)
         removed += gone
         progress("data.progress.clean", number, len(steps))
     if not rows:
         counts = Counter(row.reason for row in removed).most_common()
         raise DataError("data.nothing_left", reasons=", ".join(f"{reason} {count}" for reason, count in counts))
     with _timed("split", seconds):
-        placed = split_rows(rows, recipe)
+        placed = split_rows(rows, recipe, memory)
     removed += placed.removed
     with _timed("examples", seconds):
         examples = {name: _examples(placed.splits[name], placed, recipe) for name in SPLITS}

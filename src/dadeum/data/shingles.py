@@ -22,6 +22,7 @@ MIN_CHARACTERS = 5
 """Shorter texts have no near duplicates, only equal ones: one changed character of four changes everything."""
 _CHUNK_PAIRS = 200_000
 _CACHE_PAIRS = 100_000
+_BLOCK_TEXTS = 20_000
 _SKETCH_WORDS = 4
 # Room for rounding in t·|A∪B|: similarity 0.7 must not be missed as 0.6999999.
 _EPSILON = 1e-9
@@ -37,6 +38,10 @@ class Shingles:
     """Distinct 3-grams per text; 0 for texts shorter than MIN_CHARACTERS."""
     sketches: npt.NDArray[np.uint64]
     """Shape (4, n): one of 256 bits per 3-gram, many 3-grams a bit."""
+
+    def take(self, rows: Ints) -> Shingles:
+        """The sets of some rows."""
+        return Shingles(self.matrix[rows], self.sizes[rows], self.sketches[:, rows])
 
     def similarity(self, left: Ints, right: Ints) -> npt.NDArray[np.float64]:
         """Jaccard |A∩B| / |A∪B| of pairs of row numbers; 0 where a set is empty."""
@@ -79,44 +84,48 @@ class Shingles:
 
 def shingle(texts: Sequence[str]) -> Shingles:
     """3-grams of every text of at least MIN_CHARACTERS characters."""
+    blocks = [_grams(texts[start : start + _BLOCK_TEXTS]) for start in range(0, len(texts), _BLOCK_TEXTS)]
+    none = np.zeros(0, dtype=np.int64)
+    columns, num_distinct = _ranks(np.concatenate([none, *(grams for grams, _ in blocks)]))
+    starts = np.cumsum(np.concatenate([[0], *(counts for _, counts in blocks)]))
+    ones = np.ones(len(columns), dtype=np.int8)
+    matrix = sparse.csr_matrix((ones, columns, starts), shape=(len(texts), max(num_distinct, 1)))
+    matrix.sum_duplicates()
+    matrix.data[:] = 1
+    return Shingles(matrix, np.diff(matrix.indptr).astype(np.int64), _sketches(matrix))
+
+
+def _grams(texts: Sequence[str]) -> tuple[Ints, Ints]:
+    """(3-grams of all texts one after another, how many each text has); repeated ones repeated."""
     lengths = np.fromiter(map(len, texts), dtype=np.int64, count=len(texts))
-    points = np.frombuffer("".join(texts).encode("utf-32-le"), dtype=np.uint32).astype(np.int64)
-    row = np.repeat(np.arange(len(texts)), lengths)
-    if len(points) < 3:
-        points, row = np.zeros(3, dtype=np.int64), np.array([-1, -2, -3])
+    points = np.frombuffer("".join(texts).encode("utf-32-le"), dtype=np.uint32)
+    long_enough = lengths >= MIN_CHARACTERS
+    begins_here = np.repeat(long_enough, lengths)
+    ends = np.cumsum(lengths)[long_enough]
+    begins_here[ends - 1] = False
+    begins_here[ends - 2] = False
     # A code point has 21 bits: three of them fit one integer.
-    grams = (points[:-2] << 42) | (points[1:-1] << 21) | points[2:]
-    inside = (row[:-2] == row[2:]) & (lengths[row[2:]] >= MIN_CHARACTERS)
-    rank, num_distinct = _ranks(grams[inside])
-    matrix = _sets(row[2:][inside], rank, (len(texts), max(num_distinct, 1)))
-    sizes = np.diff(matrix.indptr).astype(np.int64)
-    return Shingles(matrix, sizes, _sketches(matrix))
+    grams = points[:-2].astype(np.int64)
+    for later in (points[1:-1], points[2:]):
+        grams <<= 21
+        grams |= later
+    return grams[begins_here[:-2]], np.where(long_enough, lengths - 2, 0)
 
 
-def _ranks(grams: Ints) -> tuple[Ints, int]:
-    """Number of every 3-gram's distinct value, the rarest value 0; ties in order of appearance."""
+def _ranks(grams: Ints) -> tuple[npt.NDArray[np.int32], int]:
+    """(number of every 3-gram's distinct value, the rarest value 0; how many are distinct)."""
     coded = pa.array(grams).dictionary_encode()
     codes = coded.indices.to_numpy()
     num_distinct = len(coded.dictionary)
-    order = np.argsort(np.bincount(codes, minlength=num_distinct), kind="stable")
     rank = np.empty(num_distinct, dtype=np.int32)
-    rank[order] = np.arange(num_distinct, dtype=np.int32)
+    rank[np.argsort(np.bincount(codes, minlength=num_distinct), kind="stable")] = np.arange(num_distinct)
     return rank[codes], num_distinct
-
-
-def _sets(row: Ints, column: Ints, shape: tuple[int, int]) -> Any:
-    starts = np.concatenate([[0], np.cumsum(np.bincount(row, minlength=shape[0]))])
-    matrix = sparse.csr_matrix((np.ones(len(column), dtype=np.int32), column, starts), shape=shape)
-    matrix.sum_duplicates()
-    matrix.data[:] = 1
-    return matrix
 
 
 def _sketches(matrix: Any) -> npt.NDArray[np.uint64]:
     sketches = np.zeros(matrix.shape[0] * _SKETCH_WORDS, dtype=np.uint64)
     # Fibonacci hashing spreads neighbouring ranks over the 256 bits.
-    bit = (matrix.indices.astype(np.uint64) * np.uint64(0x9E3779B97F4A7C15)) >> np.uint64(56)
-    row = np.repeat(np.arange(matrix.shape[0]), np.diff(matrix.indptr))
-    word = row * _SKETCH_WORDS + (bit >> np.uint64(6)).astype(np.int64)
-    np.bitwise_or.at(sketches, word, np.uint64(1) << (bit & np.uint64(63)))
+    bit = (matrix.indices.astype(np.uint32) * np.uint32(0x9E3779B9)) >> np.uint32(24)
+    word = np.repeat(np.arange(matrix.shape[0]) * _SKETCH_WORDS, np.diff(matrix.indptr)) + (bit >> np.uint32(6))
+    np.bitwise_or.at(sketches, word, np.uint64(1) << (bit & np.uint32(63)).astype(np.uint64))
     return np.ascontiguousarray(sketches.reshape(-1, _SKETCH_WORDS).T)

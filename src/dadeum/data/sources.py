@@ -6,7 +6,6 @@ A file that cannot be read is one DataError. Rows that cannot be read are collec
 
 from __future__ import annotations
 
-import difflib
 import io
 import json
 import re
@@ -19,15 +18,25 @@ from dadeum.core.errors import DataError
 from dadeum.core.korean import nfc
 from dadeum.core.recipe import Source
 from dadeum.data.encoding import decode, detect
+from dadeum.data.nearest import nearest
 from dadeum.data.rows import BadRow, Table, excerpt
 from dadeum.data.text_tables import Read, find_delimiter, read_csv, read_json, read_json_lines, rows_in
 
 MAX_CELL_CHARACTERS = 1_000_000
 _PARQUET = b"PAR1"
 _ZIP = b"PK\x03\x04"
-# Office before 2007, HWP 5; PDF; gzip; PNG; JPEG; RTF; SQLite: files that people hand over in place of a table.
-_FOREIGN = (b"\xd0\xcf\x11\xe0", b"%PDF", b"\x1f\x8b", b"\x89PNG", b"\xff\xd8\xff", b"{\\rtf", b"SQLite format 3")
+# Files that people hand over in place of a table.
+_FOREIGN = {
+    b"\xd0\xcf\x11\xe0": "XLS / DOC / HWP",
+    b"%PDF": "PDF",
+    b"\x1f\x8b": "gzip",
+    b"\x89PNG": "PNG",
+    b"\xff\xd8\xff": "JPEG",
+    b"{\\rtf": "RTF",
+    b"SQLite format 3": "SQLite",
+}
 _TABLE_SUFFIXES = {".csv", ".tsv", ".txt", ".tab"}
+_JSON_SUFFIXES = {".json": "json", ".jsonl": "jsonl", ".ndjson": "jsonl"}
 _PROBE_LINES = 50
 _PROBE_CHARACTERS = 200_000
 # "Excel" files of many Korean sites are HTML tables by another name.
@@ -47,22 +56,23 @@ def read_source(source: Source) -> Table:
         return _checked(source, path, "parquet", None, read_parquet(path))
     if content.startswith(_ZIP):
         return _checked(source, path, "xlsx", None, _read_zip(content, path))
-    if content.startswith(_FOREIGN):
-        raise DataError("data.unknown_format", path=path, start=content[:8].hex(" "))
+    for magic, kind in _FOREIGN.items():
+        if content.startswith(magic):
+            raise DataError("data.unknown_format", path=path, start=kind)
     suffix = path.suffix.lower()
     if suffix in (".parquet", ".xlsx") and detect(content) is None:
         raise DataError("data.damaged", path=path, format=suffix[1:], detail=content[:8].hex(" "))
     decoded = decode(content, path, source.encoding)
     if not decoded.text.strip("\ufeff \t\r\n"):
         raise DataError("data.empty_file", path=path)
-    kind = text_format(decoded.text, path)
-    if kind is None:
+    found = text_format(decoded.text, path)
+    if found is None:
         raise DataError("data.unknown_format", path=path, start=excerpt(decoded.text.strip().splitlines()[0][:40]))
-    if kind == "csv":
+    if found == "csv":
         read = read_csv(decoded.text, path)
     else:
-        read = read_json_lines(decoded.text) if kind == "jsonl" else read_json(decoded.text, path)
-    return _checked(source, path, kind, decoded.encoding, read)
+        read = read_json_lines(decoded.text) if found == "jsonl" else read_json(decoded.text, path)
+    return _checked(source, path, found, decoded.encoding, read)
 
 
 def source_name(source: Source) -> str:
@@ -76,8 +86,7 @@ def _read_bytes(path: Path) -> bytes:
         raise DataError("data.is_directory", path=path, files=", ".join(files[:5]) or "-")
     if not path.exists():
         beside = [file.name for file in path.parent.iterdir()] if path.parent.is_dir() else []
-        near = difflib.get_close_matches(path.name, beside, n=1, cutoff=0.5)
-        raise DataError("data.missing_file", path=path, near=near[0] if near else "-")
+        raise DataError("data.missing_file", path=path, near=nearest(path.name, beside, cutoff=0.5))
     try:
         content = path.read_bytes()
     except OSError as error:
@@ -113,11 +122,13 @@ def text_format(text: str, path: Path) -> str | None:
         return "json"
     if 2 * sum(line.startswith("{") for line in lines) > len(lines):
         return "json" if rows_in(_parsed(lines[0])) else "jsonl"
-    if lines[0].startswith("{") or suffix == ".json":
+    if lines[0].startswith("{"):
         return "json"
-    if suffix in (".jsonl", ".ndjson"):
-        return "jsonl"
-    return "csv" if suffix in _TABLE_SUFFIXES or find_delimiter(text) in lines[0] else None
+    if suffix in _JSON_SUFFIXES and any(line.startswith(("{", "}", "[", "]")) for line in lines):
+        return _JSON_SUFFIXES[suffix]
+    if suffix in _TABLE_SUFFIXES or find_delimiter(text) in lines[0]:
+        return "csv"
+    return _JSON_SUFFIXES.get(suffix)
 
 
 def _parsed(line: str) -> Any:

@@ -6,7 +6,6 @@ split goes to train: one template of a thousand mails must not be the test.
 
 from __future__ import annotations
 
-import difflib
 import hashlib
 from collections import Counter, defaultdict
 from collections.abc import Iterable
@@ -17,6 +16,8 @@ from dadeum.core.errors import DataError
 from dadeum.core.examples import SPLITS
 from dadeum.core.recipe import Recipe, Split
 from dadeum.data.duplicates import template_groups
+from dadeum.data.fingerprints import Memory
+from dadeum.data.nearest import nearest
 from dadeum.data.rows import Removed, Row, remove
 
 MAX_GROUP_SHARE = 0.1
@@ -35,7 +36,7 @@ class Placed:
     """Rows too like a held-out row to be trained or validated on."""
 
 
-def split_rows(rows: list[Row], recipe: Recipe) -> Placed:
+def split_rows(rows: list[Row], recipe: Recipe, memory: Memory | None = None) -> Placed:
     """Deal out all rows. The same rows and seed give the same split, in whatever order the rows come.
 
     Raises DataError when `hold_out` names no origin or source, or when groups are too large to be dealt out.
@@ -44,7 +45,8 @@ def split_rows(rows: list[Row], recipe: Recipe) -> Placed:
     held_out = _held_out(rows, settings)
     # A held-out row's near copies must leave train whatever else makes a group.
     needs_templates = settings.group == "near_duplicate" or bool(held_out)
-    templates = [rows[first].id for first in template_groups([row.text for row in rows])] if needs_templates else []
+    firsts = template_groups([row.text for row in rows], memory).tolist() if needs_templates else []
+    templates = [rows[first].id for first in firsts]
     tainted: dict[str, str] = {}
     for row, template in zip(rows, templates, strict=False):
         if row.id in held_out:
@@ -71,11 +73,9 @@ def _held_out(rows: list[Row], settings: Split) -> set[str]:
     known = {row.origin for row in rows} | {row.source for row in rows}
     for name in settings.hold_out:
         if name not in known:
-            near = difflib.get_close_matches(name, known, n=1, cutoff=0.3)
-            raise DataError(
-                "data.unknown_hold_out", name=name, near=near[0] if near else "-", num=len(known),
-                known=", ".join(sorted(known)[:10]),
-            )  # fmt: skip
+            near = nearest(name, known, cutoff=0.3)
+            first = ", ".join(sorted(known)[:10])
+            raise DataError("data.unknown_hold_out", name=name, near=near, num=len(known), known=first)
     wanted = set(settings.hold_out)
     return {row.id for row in rows if row.origin in wanted or row.source in wanted}
 
@@ -97,12 +97,9 @@ def _deal(free: list[Row], held_out: list[Row], group_of: dict[str, str], recipe
     groups: dict[str, list[Row]] = defaultdict(list)
     for row in free:
         groups[group_of[row.id]].append(row)
-    lacking = _targets(stratum, len(groups), recipe.data.split)
-    for label, count in Counter(stratum[row.id] for row in held_out).items():
-        # The test rows of a label that is held out come from nowhere else; without strata they count as filled.
-        spare = max(0, lacking["test"][label] - count) if recipe.data.split.stratify else 0
-        lacking["test"][label] -= count + spare
-        lacking["train"][label] += spare
+    free_counts = Counter(stratum[row.id] for row in free)
+    held_counts = Counter(stratum[row.id] for row in held_out)
+    lacking = _targets(free_counts, held_counts, len(groups), recipe.data.split)
     whole = {name: dict(amounts) for name, amounts in lacking.items()}
     largest = _largest_group(groups, whole)
     place: dict[str, str] = {}
@@ -124,14 +121,21 @@ def _deal(free: list[Row], held_out: list[Row], group_of: dict[str, str], recipe
     return place
 
 
-def _targets(stratum: dict[str, str], num_groups: int, settings: Split) -> dict[str, dict[str, int]]:
-    """Rows of each stratum that each split should get; one at least where there are rows and groups enough."""
+def _targets(free: Counter[str], held_out: Counter[str], num_groups: int, settings: Split) -> dict[str, dict[str, int]]:
+    """Free rows of each stratum that each split should get; one at least where there are rows and groups enough.
+
+    Of a label with held-out rows nothing else goes to test; without strata, held-out rows count towards the share.
+    """
     targets: dict[str, dict[str, int]] = {name: {} for name in SPLITS}
-    for label, count in Counter(stratum.values()).items():
-        for name, share in (("validation", settings.validation), ("test", settings.test)):
-            least = 1 if share > 0 and count >= len(SPLITS) and num_groups >= len(SPLITS) else 0
-            targets[name][label] = max(least, round(share * count))
-        targets["train"][label] = count - targets["validation"][label] - targets["test"][label]
+    for label, count in free.items():
+        least = 1 if min(count, num_groups) >= len(SPLITS) else 0
+        held = held_out[label]
+        validation = max(least, round(settings.validation * (count + held))) if settings.validation > 0 else 0
+        test = max(least, round(settings.test * (count + held))) if settings.test > 0 else 0
+        test = 0 if held and settings.stratify else max(0, test - held)
+        targets["validation"][label] = validation
+        targets["test"][label] = test
+        targets["train"][label] = max(0, count - validation - test)
     return targets
 
 

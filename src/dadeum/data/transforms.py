@@ -15,6 +15,7 @@ from dadeum.core.korean import nfc, squash
 from dadeum.core.plugins import find
 from dadeum.core.recipe import CleanStep, Recipe
 from dadeum.data.duplicates import near_copies
+from dadeum.data.fingerprints import Memory
 from dadeum.data.rows import Removed, Row, Value, remove
 
 Clean = Callable[[str], str]
@@ -80,17 +81,8 @@ def squash_spaces(value: str) -> str:
 _TEXT_STEPS: dict[str, Clean] = {"nfc": nfc, "strip_html": strip_html, "squash_spaces": squash_spaces}
 
 
-def clean(rows: list[Row], recipe: Recipe) -> tuple[list[Row], list[Removed]]:
-    """The rows that remain, in their order, and the rest with step and reason. Fields change in place."""
-    removed: list[Removed] = []
-    for step in recipe.data.clean:
-        rows, gone = apply_step(step, rows, recipe)
-        removed += gone
-    return rows, removed
-
-
-def apply_step(step: CleanStep, rows: list[Row], recipe: Recipe) -> tuple[list[Row], list[Removed]]:
-    """One step of `data.clean`."""
+def apply_step(step: CleanStep, rows: list[Row], recipe: Recipe, memory: Memory) -> tuple[list[Row], list[Removed]]:
+    """(rows that remain, in their order; the rest with reason and detail) after one step of `data.clean`."""
     if step in _TEXT_STEPS:
         _change_text(rows, _TEXT_STEPS[step], recipe)
         return rows, []
@@ -98,7 +90,7 @@ def apply_step(step: CleanStep, rows: list[Row], recipe: Recipe) -> tuple[list[R
         return _part(rows, {index: "" for index, row in enumerate(rows) if not row.text.strip()}, "empty")
     if step == "drop_exact_duplicates":
         return _part(rows, _exact_copies(rows), "exact_duplicate")
-    return _part(rows, _near_copies(rows, recipe.data.near_duplicate_similarity), "near_duplicate")
+    return _part(rows, _near_copies(rows, recipe.data.near_duplicate_similarity, memory), "near_duplicate")
 
 
 def _change_text(rows: Iterable[Row], change: Clean, recipe: Recipe) -> None:
@@ -128,14 +120,15 @@ def _exact_copies(rows: list[Row]) -> dict[int, str]:
     return copies
 
 
-def _near_copies(rows: list[Row], similarity: float) -> dict[int, str]:
+def _near_copies(rows: list[Row], similarity: float, memory: Memory) -> dict[int, str]:
     """Index of every row that is nearly an earlier kept row of its label → id of that row and the similarity."""
+    memory.of([row.text for row in rows])
     by_label: dict[str, list[int]] = {}
     for index, row in enumerate(rows):
         by_label.setdefault(row.label, []).append(index)
     copies = {}
     for indices in by_label.values():
-        for copy, (kept, value) in near_copies([rows[index].text for index in indices], similarity).items():
+        for copy, (kept, value) in near_copies([rows[index].text for index in indices], similarity, memory).items():
             copies[indices[copy]] = f"{rows[indices[kept]].id} ({value:.2f})"
     return copies
 

@@ -15,7 +15,7 @@ from dadeum.models.targets import linear_layers, resolve_targets
 _ADAM_BYTES = 16
 """fp32 weight, gradient and two moments of one trained parameter."""
 _EFFICIENCY = 0.55
-"""Share of the measured matrix-product rate that a training step reaches here (docs/lab-log.md)."""
+"""Share of the probed step rate that a whole run reaches: ragged batches, the head, validation (docs/lab-log.md)."""
 _RUNTIME_MB = 900
 """Interpreter, torch and tokenizer before any weight is loaded."""
 
@@ -85,7 +85,7 @@ def memory_mb(recipe: Recipe, size: Size, stage: Sft, batch_tokens: int, answer_
         weights = 0.0  # counted once, with their optimizer state
     else:
         weights = size.total * half
-    per_token = size.hidden * 20 + size.intermediate * 8
+    per_token = size.hidden * 12 + size.intermediate * 5
     layers = 1 if stage.gradient_checkpointing else size.layers
     kept = batch_tokens * (per_token * layers + size.hidden * size.layers) * half
     logits = answer_tokens * size.vocabulary * 4 * 3

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 
 from dadeum.core.findings import Finding
-from dadeum.core.plugins import find
 from dadeum.data.context import Context, answer_of, short, shown
 
 CODE = "DA103"
@@ -14,11 +13,9 @@ NAME = "broken_json"
 
 def check(context: Context) -> list[Finding]:
     task = context.recipe.task
-    parse = find("tasks", task.type).parse
     found = []
-    for split, example in context.placed:
+    for (split, example), parsed in zip(context.placed, context.parsed, strict=True):
         answer = answer_of(example)
-        parsed = parse(task, answer)
         if not parsed.json_valid or (parsed.label is None and task.label_key not in json.loads(answer)):
             found.append((split, example, {"answer": short(answer)}))
     if not found:

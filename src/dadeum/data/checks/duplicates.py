@@ -19,7 +19,7 @@ def check(context: Context) -> list[Finding]:
     num_exact = 0
     for label in context.labels:
         rows = [placed for placed in context.placed if placed[1].label == label]
-        copies = near_copies([example.text for _, example in rows], similarity)
+        copies = near_copies([example.text for _, example in rows], similarity, context.memory)
         for copy, (kept, value) in copies.items():
             other = rows[kept][1]
             what = {"like": other.id, "like_text": short(other.text), "similarity": round(value, 3)}

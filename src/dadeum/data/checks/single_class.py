@@ -18,7 +18,9 @@ def check(context: Context) -> list[Finding]:
         "present": listed(context.labels) or "-",
     }
     concerned = [(split, example, {"label": example.label}) for split, example in context.placed if split in missing]
-    return [Finding(CODE, NAME, "block", len(concerned), context.num_rows, values, shown(concerned))]
+    # A split without any row concerns them all.
+    rows = concerned or [(split, example, {"label": example.label}) for split, example in context.placed]
+    return [Finding(CODE, NAME, "block", len(rows), context.num_rows, values, shown(rows))]
 
 
 def _missing(context: Context) -> dict[str, list[str]]:

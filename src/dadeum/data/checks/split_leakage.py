@@ -12,6 +12,7 @@ from dadeum.core.findings import Finding
 from dadeum.core.korean import masked
 from dadeum.data.context import Context, short, shown
 from dadeum.data.duplicates import LEAK_SIMILARITY, nearest_known
+from dadeum.data.fingerprints import Memory
 
 CODE = "DA401"
 NAME = "split_leakage"
@@ -22,9 +23,11 @@ Leak = tuple[str, Example, dict[str, Any]]
 
 def check(context: Context) -> list[Finding]:
     train, validation, test = ([(split, example) for example in context.splits.get(split, [])] for split in SPLITS)
-    leaks = _leaks(validation + test, train)
+    leaks = _leaks(validation + test, train, context.memory)
     known = {example.id for _, example, _ in leaks}
-    leaks += _leaks([(split, example) for split, example in test if example.id not in known], validation)
+    leaks += _leaks(
+        [(split, example) for split, example in test if example.id not in known], validation, context.memory
+    )
     if not leaks:
         return []
     total = len(validation) + len(test)
@@ -34,13 +37,13 @@ def check(context: Context) -> list[Finding]:
     return [Finding(CODE, NAME, "block", len(leaks), total, values, shown(leaks))]
 
 
-def _leaks(here: list[Placed], before: list[Placed]) -> list[Leak]:
+def _leaks(here: list[Placed], before: list[Placed], memory: Memory) -> list[Leak]:
     """Rows of `here` that also stand in `before`, with the row they are like and how."""
     if not here or not before:
         return []
     exact = {example.text: number for number, (_, example) in reversed(list(enumerate(before)))}
     templates = {masked(example.text): number for number, (_, example) in reversed(list(enumerate(before)))}
-    near = nearest_known([example.text for _, example in here], list(exact), LEAK_SIMILARITY).tolist()
+    near = nearest_known([example.text for _, example in here], list(exact), LEAK_SIMILARITY, memory).tolist()
     positions = list(exact.values())
     leaks: list[Leak] = []
     for (split, example), close in zip(here, near, strict=True):

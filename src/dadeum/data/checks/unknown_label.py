@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import Counter
 
 from dadeum.core.findings import Finding
-from dadeum.core.plugins import find
 from dadeum.data.context import Context, answer_of, listed, shown
 
 CODE = "DA104"
@@ -14,10 +13,8 @@ NAME = "unknown_label"
 
 def check(context: Context) -> list[Finding]:
     task = context.recipe.task
-    parse = find("tasks", task.type).parse
     found = []
-    for split, example in context.placed:
-        parsed = parse(task, answer_of(example))
+    for (split, example), parsed in zip(context.placed, context.parsed, strict=True):
         # An answer that cannot be read is broken_json's business.
         differs = parsed.json_valid and parsed.label != example.label
         if example.label not in task.labels or differs:
