@@ -90,9 +90,8 @@ def measure(kind: str, num_rows: int) -> None:
         steps = read_json(run.manifest_path)["data"]["seconds"]
     print(f"{kind}: {built.rows_in:,} rows in, used {built.used}, removed {built.removed}")
     print("  " + ", ".join(f"{step} {value:.2f} s" for step, value in steps.items()))
-    print(
-        f"  build {build_s:.1f} s (CPU {build_cpu_s:.1f}), check {seconds - build_s:.1f} s (CPU {cpu_s - build_cpu_s:.1f})"
-    )
+    check_s, check_cpu_s = seconds - build_s, cpu_s - build_cpu_s
+    print(f"  build {build_s:.1f} s (CPU {build_cpu_s:.1f}), check {check_s:.1f} s (CPU {check_cpu_s:.1f})")
     print(f"  total {seconds:.1f} s (CPU {cpu_s:.1f}), peak {peak_mb():.0f} MB ({memory_before:.0f} MB before)")
 
 

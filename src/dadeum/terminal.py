@@ -122,7 +122,8 @@ def show_plan(recipe: Recipe, plan: Plan) -> None:
         )
     for note in plan.notes:
         out.print(note, markup=False, soft_wrap=True)
-    show_findings(plan.findings)
+    if plan.rows_in:
+        show_findings(plan.findings)
     if plan.problems:
         raise plan.problems[0] if len(plan.problems) == 1 else Problems(plan.problems)
     say("plan.ready")

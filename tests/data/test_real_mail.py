@@ -16,7 +16,10 @@ from dadeum.core.korean import masked
 from dadeum.core.recipe import Recipe
 from dadeum.core.run import Run
 from dadeum.data.build import build_data
-from dadeum.data.check import check_data, find_problems
+from dadeum.data.check import check_data
+from dadeum.data.checks import split_leakage
+from dadeum.data.context import Context
+from dadeum.data.mapping import read_rows
 from dadeum.data.prepare import prepare
 from dadeum.data.sources import read_source
 
@@ -41,28 +44,23 @@ TASK = {"input_fields": ["subject", "attachments"]}
 def test_the_public_list_alone_is_understood_and_then_refused(
     block: dict[str, Any], make_recipe: Callable[..., Recipe], tmp_path: Path, all_fit: Any
 ) -> None:
-    recipe = make_recipe([block], task=TASK)
+    recipe = make_recipe([block | {"sample": 3000}], task=TASK)
     run = Run.create(recipe, tmp_path / "run")
     built = build_data(recipe, run, fits=all_fit)
     assert built.rows_in == 22_113
     assert built.rows_in == sum(built.used.values()) + sum(built.removed.values())
+    assert built.removed["not_sampled"] == 22_113 - 3_000
     assert built.guesses["block"].columns == {"subject": "제목", "attachments": "첨부", "label": "메일 종류"}
     with pytest.raises(CheckBlocked) as caught:
         check_data(recipe, run, tokens=all_fit)
     assert caught.value.values["names"] == "single_class"
     assert [finding.name for finding in read_findings(run.findings_path)] == ["single_class"]
-    assert any(
-        example.prompt[-1]["content"].endswith('"attachments": ["Offer.docx", "Offer - contextual advertising.docx"]}')
-        for example in read_examples(run.split_path("train"))
-        + read_examples(run.split_path("test"))
-        + read_examples(run.split_path("validation"))
-    )
 
 
 def test_list_and_notices_with_boards_held_out(
     block: dict[str, Any], allow: dict[str, Any], make_recipe: Callable[..., Recipe], tmp_path: Path, all_fit: Any
 ) -> None:
-    recipe = make_recipe([block, allow], task=TASK, data={"split": {"hold_out": HELD_OUT}})
+    recipe = make_recipe([block | {"sample": 5000}, allow], task=TASK, data={"split": {"hold_out": HELD_OUT}})
     run = Run.create(recipe, tmp_path / "run")
     built = build_data(recipe, run, fits=all_fit)
     assert built.rows_in == 22_113 + 2_504 == sum(built.used.values()) + sum(built.removed.values())
@@ -79,14 +77,13 @@ def test_a_random_split_of_the_same_mail_leaks_a_third(
 ) -> None:
     recipe = make_recipe([block, allow], task=TASK, data={"split": {"group": "none"}})
     prepared = prepare(recipe)
-    (leak,) = (finding for finding in find_problems(recipe, prepared.examples) if finding.name == "split_leakage")
-    assert leak.severity == "block"
+    (leak,) = split_leakage.check(Context(recipe, prepared.examples))
     assert 0.25 < leak.values["share"] < 0.35
     sampled = known_share(prepared.examples["test"], prepared.examples["train"] + prepared.examples["validation"])
-    assert sampled == pytest.approx(leak.values["share"], abs=0.12)
+    assert sampled == pytest.approx(leak.values["share"], abs=0.15)
 
 
-def known_share(test: list[Example], known: list[Example], num_rows: int = 120) -> float:
+def known_share(test: list[Example], known: list[Example], num_rows: int = 80) -> float:
     """Share of sampled test rows that stand in `known`, by comparing each with all of it."""
     masked_known = {masked(example.text) for example in known}
     by_gram: dict[str, set[int]] = {}
@@ -106,6 +103,13 @@ def known_share(test: list[Example], known: list[Example], num_rows: int = 120) 
 
 def shingles(text: str) -> set[str]:
     return {text[i : i + 3] for i in range(len(text) - 2)} if len(text) >= 5 else set()
+
+
+def test_attachments_of_the_public_list_become_names(block: dict[str, Any], make_recipe: Callable[..., Recipe]) -> None:
+    recipe = make_recipe([block], task=TASK)
+    first = read_rows(recipe.data.sources[0], recipe.task, seed=1).rows[0]
+    assert first.fields == {"subject": "Offer", "attachments": ["Offer.docx", "Offer - contextual advertising.docx"]}
+    assert first.label == "BLOCK"
 
 
 def test_the_list_saved_by_korean_excel_reads_the_same(

@@ -88,3 +88,21 @@ def test_shipped_recipe_is_listed_and_copied_with_its_data(project, dadeum):
     code, _, err = dadeum("recipes", "copy", "spam-agent", "mine")
     assert code == 2
     assert "spam-agent.yaml" in err
+
+
+def test_my_own_file_in_place_of_the_recipes_sources(project, dadeum):
+    """Columns are guessed and said; the recipe's hold-outs belong to its own data and are dropped."""
+    from tests.journeys.conftest import HAM, SPAM, subjects
+
+    rows = [(s, "BLOCK") for s in subjects(SPAM, 40, seed=3)] + [(s, "ALLOW") for s in subjects(HAM, 40, seed=4)]
+    (project / "mine.csv").write_text(
+        "제목,라벨\n" + "".join(f"{subject},{label}\n" for subject, label in rows), encoding="utf-8"
+    )
+    recipe = yaml.safe_load((project / "recipe.yaml").read_text(encoding="utf-8"))
+    recipe["task"]["input_fields"] = ["subject"]
+    recipe["data"]["split"] = {"hold_out": ["allow"]}
+    (project / "recipe.yaml").write_text(yaml.safe_dump(recipe, allow_unicode=True), encoding="utf-8")
+    code, out, err = dadeum("plan", "recipe.yaml", "--data", "mine.csv")
+    assert (code, err) == (0, "")
+    assert "subject: 제목" in out
+    assert "80" in out

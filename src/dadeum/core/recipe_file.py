@@ -55,6 +55,8 @@ def load_recipe(
     raw, lines = _with_profile(raw, lines, profile, path)
     if data is not None:
         _apply(raw, lines, "data.sources", [{"path": str(data.resolve())}], "--data")
+        # Origins to hold out are names of the recipe's own data; another file has others.
+        _apply(raw, lines, "data.split.hold_out", [], "--data")
     for override in overrides:
         key, equals, value = override.partition("=")
         if not equals or not key:
