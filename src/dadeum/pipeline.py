@@ -8,6 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from dadeum.core.examples import SPLITS
 from dadeum.core.progress import Progress, silent
 from dadeum.core.recipe import Recipe
 from dadeum.core.run import Run, file_hash
@@ -29,13 +30,14 @@ def build_and_check(recipe: Recipe, run: Run, progress: Progress = silent) -> No
 
     build(recipe, run, progress)
     inputs = [data_hashes(run), _plain(recipe, "checks", "task", "model", "render")]
-    run.step("data.check", inputs, lambda: check_data(recipe, run, progress))
+    run.step("data.check", inputs, lambda: check_data(recipe, run, progress), outputs=[run.findings_path])
 
 
 def build(recipe: Recipe, run: Run, progress: Progress = silent) -> None:
     from dadeum.data.build import build_data
 
-    run.step("data.build", data_inputs(recipe), lambda: build_data(recipe, run, progress))
+    outputs = [run.split_path(name) for name in (*SPLITS, "removed")]
+    run.step("data.build", data_inputs(recipe), lambda: build_data(recipe, run, progress), outputs=outputs)
 
 
 def score_before(recipe: Recipe, run: Run, progress: Progress = silent) -> None:
@@ -52,7 +54,8 @@ def train(recipe: Recipe, run: Run, progress: Progress = silent) -> None:
     from dadeum.training.train import train as train_stages
 
     inputs = stage_inputs(recipe, run, len(recipe.stages) - 1)
-    run.step("train", inputs, lambda: train_stages(recipe, run, progress))
+    outputs = [run.adapter_folder(recipe)]
+    run.step("train", inputs, lambda: train_stages(recipe, run, progress), outputs=outputs)
 
 
 def evaluate(recipe: Recipe, run: Run, progress: Progress = silent) -> None:
@@ -63,7 +66,8 @@ def evaluate(recipe: Recipe, run: Run, progress: Progress = silent) -> None:
         weights_hash(recipe, run),
         _plain(recipe, "task", "model", "render", "evaluate", "seed"),
     ]
-    run.step("evaluate", inputs, lambda: judge(recipe, run, progress))
+    outputs = [run.scores_path, run.samples_path]
+    run.step("evaluate", inputs, lambda: judge(recipe, run, progress), outputs=outputs)
 
 
 def report(recipe: Recipe, run: Run) -> Path:
@@ -76,7 +80,8 @@ def export(recipe: Recipe, run: Run) -> None:
     from dadeum.serving.export import export as ship
 
     inputs = [weights_hash(recipe, run), _plain(recipe, "export", "model", "name")]
-    run.step("export", inputs, lambda: ship(recipe, run))
+    outputs = [run.export_folder / recipe.export.format]
+    run.step("export", inputs, lambda: ship(recipe, run), outputs=outputs)
 
 
 def data_inputs(recipe: Recipe) -> list[Any]:
@@ -88,7 +93,7 @@ def data_inputs(recipe: Recipe) -> list[Any]:
 
 
 def data_hashes(run: Run) -> list[str]:
-    return [file_hash(run.require(run.split_path(split), "data build")) for split in ("train", "validation", "test")]
+    return [file_hash(run.require(run.split_path(split), "data build")) for split in SPLITS]
 
 
 def weights_hash(recipe: Recipe, run: Run) -> list[str]:

@@ -92,7 +92,7 @@ def example(text: str, label: str = "BLOCK", **changes: Any) -> Example:
 class AllFit:
     """A tokenizer for which every row is short and every label is one token."""
 
-    label_spans = ((1,), (2,))
+    label_spans = [[1], [2]]  # noqa: RUF012
 
     def __call__(self, examples: list[Example]) -> list[Fitted]:
         return [Fitted(item, len(item.text), 3) for item in examples]

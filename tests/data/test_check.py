@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from dadeum.core.run import Run
 from dadeum.data.build import _write, build_data
 from dadeum.data.check import blocking, check_data, find_problems
 from dadeum.data.prepare import prepare
+from dadeum.data.token_lengths import TokenLengths
 from dadeum.models.render import Fitted
 
 MakeRecipe = Callable[..., Recipe]
@@ -203,40 +205,32 @@ def test_source_shortcut(make_recipe: MakeRecipe, clean: dict[str, list[Example]
     assert found(plain, clean) == {}
 
 
-class Tokenizer:
-    """Ten tokens of prompt, as many of the answer as asked for; labels of given tokens."""
+class Labels:
+    """A tokenizer that only knows the tokens of the labels."""
 
-    def __init__(self, spans: list[list[int]], long: str = "-", cut: str = "-") -> None:
-        self.label_spans = spans
-        self.long, self.cut = long, cut
-
-    def __call__(self, examples: list[Example]) -> list[Fitted]:
-        return [
-            Fitted(None, 5000, 3)
-            if row.text.startswith(self.long)
-            else Fitted(row, 10, 3, row.text.startswith(self.cut))
-            for row in examples
-        ]
+    def __init__(self, label_spans: list[list[int]]) -> None:
+        self.label_spans = label_spans
 
 
 @pytest.mark.parametrize("spans", [[[1, 2], [1, 2]], [[1], [1, 2]], [[1, 2, 3], [1, 2]]])
 def test_labels_that_the_tokenizer_cannot_tell_apart(
-    make_recipe: MakeRecipe, clean: dict[str, list[Example]], spans: list[list[int]]
+    recipe: Recipe, clean: dict[str, list[Example]], spans: list[list[int]]
 ) -> None:
-    findings = find_problems(make_recipe([{"path": "x"}]), clean, Tokenizer(spans))
-    (finding,) = findings
+    (finding,) = find_problems(recipe, clean, Labels(spans))
     assert (finding.name, finding.values["pairs"]) == ("label_collision", "BLOCK / ALLOW")
     assert finding.severity == "block"
-    assert find_problems(make_recipe([{"path": "x"}]), clean, Tokenizer([[1, 2], [1, 3]])) == []
+    assert find_problems(recipe, clean, Labels([[1, 2], [1, 3]])) == []
 
 
-def test_token_length(recipe: Recipe, clean: dict[str, list[Example]], make_example: MakeExample) -> None:
-    long, cut = make_example("길다 이 메일은"), make_example("잘린다 이 메일은")
-    rows = with_rows(clean, train=[long, cut])
-    finding = found(recipe, rows, Tokenizer([[1], [2]], "길다", "잘린다"))["token_length"]
-    assert (finding.count, finding.total, finding.severity) == (2, 62, "warn")
-    assert finding.values["longest"] == 5003
-    assert [row["tokens"] for row in finding.rows] == [5003, 13]
+def test_token_length(recipe: Recipe, clean: dict[str, list[Example]]) -> None:
+    rows = [{"id": "mail:1", "split": "train", "text": "길다", "tokens": 5003}]
+    lengths = TokenLengths(median=13, p95=20, longest=2048, num_cut=1, num_dropped=2, rows=rows)
+    (finding,) = find_problems(recipe, clean, lengths=lengths)
+    assert (finding.name, finding.count, finding.total, finding.severity) == ("token_length", 3, 62, "warn")
+    assert finding.values["share"] == pytest.approx(3 / 62)
+    assert (finding.values["dropped"], finding.values["over"], finding.rows) == (2, 1, rows)
+    assert "2048" in text("checks.token_length.title", "ko", count=3, total=62, **finding.values)
+    assert find_problems(recipe, clean, lengths=replace(lengths, num_cut=0, num_dropped=0)) == []
 
 
 # -- what stops a run ---------------------------------------------------------------------------------

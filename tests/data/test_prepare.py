@@ -17,6 +17,7 @@ from dadeum.core.examples import Example
 from dadeum.core.recipe import Recipe
 from dadeum.data import prepare as module
 from dadeum.data.prepare import Prepared, prepare
+from dadeum.data.token_lengths import TokenLengths
 from dadeum.models.render import Fitted
 from dadeum.tasks import decide
 
@@ -181,7 +182,12 @@ def test_rows_over_the_token_limit_are_removed_or_cut(mail_file: Callable[..., P
     seen: list[tuple[str, int, int]] = []
     prepared = prepare(recipe, fits, lambda stage, done, total: seen.append((stage, done, total)))
     assert [(row.id, row.reason, row.detail) for row in prepared.removed] == [("mail:2", "too_long", "30 + 3")]
-    assert prepared.num_cut == 1
+    assert prepared.limited is not None
+    assert prepared.limited.lengths == TokenLengths(
+        median=23, p95=23, longest=23, num_cut=1, num_dropped=1, rows=prepared.limited.lengths.rows
+    )
+    assert {(row["id"], row["tokens"]) for row in prepared.limited.lengths.rows} == {("mail:2", 33), ("mail:3", 23)}
+    assert {name: len(rows) for name, rows in prepared.limited.fitted.items()} == prepared.used
     assert all(len(item.prompt) == 1 for items in prepared.examples.values() for item in items)
     assert adds_up(prepared)
     assert Counter(stage for stage, _, _ in seen)["data.progress.clean"] == len(recipe.data.clean)

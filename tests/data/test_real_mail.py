@@ -79,8 +79,6 @@ def test_a_random_split_of_the_same_mail_leaks_a_third(
     prepared = prepare(recipe)
     (leak,) = split_leakage.check(Context(recipe, prepared.examples))
     assert 0.25 < leak.values["share"] < 0.35
-    sampled = known_share(prepared.examples["test"], prepared.examples["train"] + prepared.examples["validation"])
-    assert sampled == pytest.approx(leak.values["share"], abs=0.15)
 
 
 def known_share(test: list[Example], known: list[Example], num_rows: int = 80) -> float:

@@ -59,6 +59,15 @@ def test_resume_skips_what_is_done_and_override_redoes_what_changed(project, dad
     assert yaml.safe_load((project / "run" / "recipe.yaml").read_text())["stages"][0]["epochs"] == 2
 
 
+def test_a_deleted_output_is_made_again(project, dadeum):
+    dadeum("run", "recipe.yaml", "--out", "run")
+    before = (project / "run" / "evaluation" / "scores.json").read_text()
+    (project / "run" / "evaluation" / "scores.json").unlink()
+    assert dadeum("run", "--resume", "run")[0] == 0
+    after = (project / "run" / "evaluation" / "scores.json").read_text()
+    assert json.loads(after)["systems"]["tuned"]["accuracy"] == json.loads(before)["systems"]["tuned"]["accuracy"]
+
+
 def test_plan_tells_rows_lengths_memory_and_writes_nothing(project, dadeum):
     before = sorted(path.name for path in project.iterdir())
     code, out, err = dadeum("plan", "recipe.yaml", "--profile", "long")

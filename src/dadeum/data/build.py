@@ -14,8 +14,9 @@ from dadeum.core.progress import Progress, silent
 from dadeum.core.recipe import Recipe
 from dadeum.core.run import Run, atomic, file_hash
 from dadeum.data.columns import FieldMap
-from dadeum.data.prepare import Fits, Prepared, prepare
+from dadeum.data.prepare import Prepared, prepare
 from dadeum.data.rows import Removed
+from dadeum.data.token_lengths import Fits
 
 __all__ = ["REMOVED_SCHEMA", "BuildResult", "build_data", "prepare", "removed_table"]
 
@@ -79,7 +80,7 @@ def _record(prepared: Prepared, run: Run) -> dict[str, Any]:
         "used": prepared.used,
         "removed": prepared.removed_by_reason,
         "labels": prepared.labels,
-        "num_cut": prepared.num_cut,
+        "token_lengths": asdict(prepared.limited.lengths) if prepared.limited else None,
         "notes": prepared.notes,
         "sources": {source.name: asdict(source) for source in prepared.sources},
         "sha256": {name: file_hash(run.split_path(name)) for name in [*prepared.examples, "removed"]},

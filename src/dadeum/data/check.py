@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-import pyarrow.parquet as pq
-
 from dadeum.core.errors import CheckBlocked, RecipeError
 from dadeum.core.examples import SPLITS, Example, read_examples
 from dadeum.core.findings import SEVERITIES, Finding, write_findings
@@ -17,6 +15,7 @@ from dadeum.core.recipe import Recipe
 from dadeum.core.run import Run
 from dadeum.data.context import Context, Tokens
 from dadeum.data.nearest import nearest
+from dadeum.data.token_lengths import TokenLengths
 
 _PACKAGE = "data.checks"
 
@@ -42,20 +41,24 @@ def check_data(recipe: Recipe, run: Run, progress: Progress = silent, tokens: To
 
         tokens = TokenCounter(recipe)
     splits = {split: read_examples(run.require(run.split_path(split), "data build")) for split in SPLITS}
-    reasons = pq.read_table(run.require(run.split_path("removed"), "data build"), columns=["reason"])["reason"]
-    num_dropped = reasons.to_pylist().count("too_long")
-    num_cut = run.manifest().get("data", {}).get("num_cut", 0)
-    findings = run_checks(Context(recipe, splits, tokens, num_dropped, num_cut), progress)
+    counted = run.manifest().get("data", {}).get("token_lengths")
+    lengths = TokenLengths(**counted) if counted else None
+    findings = run_checks(Context(recipe, splits, tokens, lengths), progress)
     write_findings(run.findings_path, findings)
     for error in blocking(recipe, findings):
         raise error
     return CheckResult(findings, len(names(_PACKAGE)))
 
 
-def find_problems(recipe: Recipe, examples: dict[str, list[Example]], tokens: Tokens | None = None) -> list[Finding]:
-    """Findings on examples in memory, worst first. Without `tokens`, checks that need a tokenizer are silent."""
+def find_problems(
+    recipe: Recipe,
+    examples: dict[str, list[Example]],
+    tokens: Tokens | None = None,
+    lengths: TokenLengths | None = None,
+) -> list[Finding]:
+    """Findings on examples in memory, worst first. Without `tokens` and `lengths`, checks that need them are silent."""
     refuse_unknown_checks(recipe)
-    return run_checks(Context(recipe, examples, tokens))
+    return run_checks(Context(recipe, examples, tokens, lengths))
 
 
 def run_checks(context: Context, progress: Progress = silent) -> list[Finding]:

@@ -12,21 +12,17 @@ from dadeum.core.examples import Example
 from dadeum.core.plugins import find
 from dadeum.core.recipe import Recipe
 from dadeum.data.fingerprints import Memory
-from dadeum.models.render import Fitted
+from dadeum.data.token_lengths import TokenLengths
 
 MAX_SHOWN = 3
 _MAX_TEXT_CHARACTERS = 200
 
 
 class Tokens(Protocol):
-    """What the tokenizer knows about examples and labels; `tokens.TokenCounter` is one."""
+    """What the tokenizer makes of the labels; `tokens.TokenCounter` is one."""
 
-    @property
-    def label_spans(self) -> list[list[int]]:
-        """Token ids that tell the labels apart, in the order of `task.labels`."""
-
-    def __call__(self, examples: list[Example]) -> list[Fitted]:
-        """One Fitted per example, in their order."""
+    label_spans: list[list[int]]
+    """Token ids that tell the labels apart, in the order of `task.labels`."""
 
 
 @dataclass(frozen=True)
@@ -36,11 +32,9 @@ class Context:
     recipe: Recipe
     splits: dict[str, list[Example]]
     tokens: Tokens | None = None
-    """None: checks that need a tokenizer are silent."""
-    num_dropped: int = 0
-    """Rows that were removed for their length."""
-    num_cut: int = 0
-    """Rows whose input was shortened."""
+    """None: label_collision is silent."""
+    lengths: TokenLengths | None = None
+    """None: token_length is silent."""
 
     @cached_property
     def placed(self) -> list[tuple[str, Example]]:
@@ -69,11 +63,6 @@ class Context:
         task = self.recipe.task
         parse = find("tasks", task.type).parse
         return [parse(task, answer_of(example)) for _, example in self.placed]
-
-    @cached_property
-    def fitted(self) -> list[Fitted]:
-        """Token counts of all examples; empty without a tokenizer."""
-        return self.tokens([example for _, example in self.placed]) if self.tokens else []
 
 
 def shown(rows: Iterable[tuple[str, Example, dict[str, Any]]]) -> list[dict[str, Any]]:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
@@ -23,13 +23,8 @@ from dadeum.data.mapping import SourceRows, read_rows
 from dadeum.data.rows import Removed, Row
 from dadeum.data.sources import source_name
 from dadeum.data.split import Placed, split_rows
+from dadeum.data.token_lengths import Fits, Limited, apply_limit
 from dadeum.data.transforms import apply_step
-from dadeum.models.render import Fitted
-
-Fits = Callable[[list[Example]], list[Fitted]]
-"""Applies the token limit: one Fitted per example, in their order (`tokens.TokenCounter`)."""
-
-_FIT_ROWS = 1000
 
 
 @dataclass(frozen=True)
@@ -56,8 +51,8 @@ class Prepared:
     rows_in: int
     """Rows of all files, readable or not."""
     sources: list[SourceFacts]
-    num_cut: int = 0
-    """Examples whose input was shortened to the token limit."""
+    limited: Limited | None = None
+    """Token counts of the examples, and what the limit did; None when no tokenizer looked."""
     seconds: dict[str, float] = field(default_factory=dict)
     """Wall time per step."""
 
@@ -119,14 +114,15 @@ def prepare(recipe: Recipe, fits: Fits | None = None, progress: Progress = silen
     removed += placed.removed
     with _timed("examples", seconds):
         examples = {name: _examples(placed.splits[name], placed, recipe) for name in SPLITS}
-    num_cut = 0
+    limited = None
     if fits is not None:
         with _timed("tokens", seconds):
-            examples, too_long, num_cut = _within_limit(examples, fits, progress)
-        removed += too_long
+            limited = apply_limit(examples, fits, progress)
+        examples = limited.examples
+        removed += limited.removed
     rows_in = sum(source.num_rows for source in sources)
     _count(rows_in, examples, removed)
-    return Prepared(examples, removed, rows_in, [_facts(source) for source in sources], num_cut, seconds)
+    return Prepared(examples, removed, rows_in, [_facts(source) for source in sources], limited, seconds)
 
 
 def _read_all(recipe: Recipe, seconds: dict[str, float], progress: Progress) -> list[SourceRows]:
@@ -171,32 +167,6 @@ def _examples(rows: list[Row], placed: Placed, recipe: Recipe) -> list[Example]:
         )
         for row in rows
     ]
-
-
-def _within_limit(
-    splits: dict[str, list[Example]], fits: Fits, progress: Progress
-) -> tuple[dict[str, list[Example]], list[Removed], int]:
-    """(examples that fit, possibly cut; the others as removed; how many were cut)."""
-    kept: dict[str, list[Example]] = {name: [] for name in splits}
-    removed: list[Removed] = []
-    num_cut, done, total = 0, 0, sum(map(len, splits.values()))
-    for name, examples in splits.items():
-        for start in range(0, len(examples), _FIT_ROWS):
-            part = examples[start : start + _FIT_ROWS]
-            for example, fitted in zip(part, fits(part), strict=True):
-                if fitted.example is None:
-                    removed.append(_too_long(example, fitted))
-                else:
-                    kept[name].append(fitted.example)
-                    num_cut += fitted.was_cut
-            done += len(part)
-            progress("data.progress.tokens", done, total)
-    return kept, removed, num_cut
-
-
-def _too_long(example: Example, fitted: Fitted) -> Removed:
-    detail = f"{fitted.prompt_tokens} + {fitted.answer_tokens}"
-    return Removed(example.id, example.source, example.origin, example.text, example.label, "too_long", detail)
 
 
 def _count(rows_in: int, splits: dict[str, list[Example]], removed: list[Removed]) -> None:

@@ -70,7 +70,7 @@ def train(recipe: Recipe, run: Run, progress: Progress = silent) -> dict[str, St
             recorded = run.manifest().get("training", {})
             run.record("training", recorded | {stage.name: asdict(result)})
 
-        run.step(f"train.{stage.name}", inputs, work)
+        run.step(f"train.{stage.name}", inputs, work, outputs=[run.stage_folder(index, stage.name) / "adapter"])
         results[stage.name] = StageResult(**run.manifest()["training"][stage.name])
         weights = run.stage_folder(index, stage.name) / "adapter"
     return results

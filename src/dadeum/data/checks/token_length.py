@@ -1,11 +1,9 @@
-"""Rows that are longer than the token limit: left out, cut, or still too long."""
+"""Rows that were longer than the token limit: left out, or their input cut."""
 
 from __future__ import annotations
 
-from statistics import median_low
-
 from dadeum.core.findings import Finding, Severity
-from dadeum.data.context import Context, shown
+from dadeum.data.context import Context
 
 CODE = "DA501"
 NAME = "token_length"
@@ -15,21 +13,13 @@ MAX_SHARE = 0.01
 
 
 def check(context: Context) -> list[Finding]:
-    lengths = [row.prompt_tokens + row.answer_tokens for row in context.fitted]
-    limit = context.recipe.render.max_length_tokens
-    found = [
-        (split, example, {"tokens": length})
-        for (split, example), row, length in zip(context.placed, context.fitted, lengths, strict=False)
-        if row.example is None or row.was_cut
-    ]
-    over = max(context.num_cut, len(found))
-    count, total = context.num_dropped + over, context.num_rows + context.num_dropped
-    if not lengths or not count:
+    lengths = context.lengths
+    if lengths is None or not lengths.num_dropped + lengths.num_cut:
         return []
-    ordered = sorted(lengths)
+    count, total = lengths.num_dropped + lengths.num_cut, context.num_rows + lengths.num_dropped
     values = {
-        "share": count / total, "limit": limit, "dropped": context.num_dropped, "over": over,
-        "median": median_low(ordered), "p95": ordered[int(0.95 * (len(ordered) - 1))], "longest": ordered[-1],
+        "share": count / total, "limit": context.recipe.render.max_length_tokens, "dropped": lengths.num_dropped,
+        "over": lengths.num_cut, "median": lengths.median, "p95": lengths.p95, "longest": lengths.longest,
     }  # fmt: skip
     severity: Severity = "warn" if count > MAX_SHARE * total else "info"
-    return [Finding(CODE, NAME, severity, count, total, values, shown(found))]
+    return [Finding(CODE, NAME, severity, count, total, values, lengths.rows)]
