@@ -275,7 +275,8 @@ def main() -> None:
         show_error(error)
         sys.exit(2)
     except (PermissionError, FileNotFoundError, NotADirectoryError, IsADirectoryError) as error:
-        show_error(DadeumError("cli.os_error", path=error.filename or "-", detail=error.strerror or type(error).__name__))
+        detail = error.strerror or type(error).__name__
+        show_error(DadeumError("cli.os_error", path=error.filename or "-", detail=detail))
         sys.exit(2)
     except OSError as error:
         if error.errno != errno.ENOSPC:

@@ -7,12 +7,10 @@ the meta device. Writes nothing.
 from __future__ import annotations
 
 import math
-from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from dadeum.core.errors import DadeumError, Problems
-from dadeum.core.examples import Example
 from dadeum.core.findings import Finding
 from dadeum.core.messages import text
 from dadeum.core.recipe import Recipe
@@ -72,12 +70,10 @@ def plan(recipe: Recipe) -> Plan:
 
     found = Plan()
     found.problems += [*check_gates_syntax(recipe), *check_stages(recipe)]
-    counter = _tokenizer(recipe, found)
-    examples = _data(recipe, counter, found)
-    if counter and examples:
-        counts = {split: counter(rows) for split, rows in examples.items()}
-        _lengths(recipe, counts, found)
-        _cost(recipe, counts["train"], found)
+    rows = _data(recipe, _tokenizer(recipe, found), found)
+    if rows:
+        _lengths(recipe, rows, found)
+        _cost(recipe, rows["train"], found)
     _licence(recipe, found)
     return found
 
@@ -92,14 +88,15 @@ def _tokenizer(recipe: Recipe, found: Plan) -> TokenCounter | None:
         return None
 
 
-def _data(recipe: Recipe, counter: TokenCounter | None, found: Plan) -> dict[str, list[Example]]:
-    """The examples of each split, as `data build` would write them; {} when they cannot be made."""
+def _data(recipe: Recipe, counter: TokenCounter | None, found: Plan) -> dict[str, list[Fitted]]:
+    """Token counts of each split's rows, as `data build` would write them; {} when they cannot be made."""
     from dadeum.data.check import blocking, find_problems
     from dadeum.data.prepare import prepare
 
     try:
         prepared = prepare(recipe, counter)
-        found.findings = find_problems(recipe, prepared.examples, counter)
+        lengths = prepared.limited.lengths if prepared.limited else None
+        found.findings = find_problems(recipe, prepared.examples, counter, lengths)
         found.problems += blocking(recipe, found.findings)
     except Problems as error:
         found.problems += error.problems
@@ -108,14 +105,14 @@ def _data(recipe: Recipe, counter: TokenCounter | None, found: Plan) -> dict[str
         found.problems.append(error)
         return {}
     found.rows_in = prepared.rows_in
-    found.removed = dict(Counter(row.reason for row in prepared.removed))
-    found.used = {split: dict(Counter(row.label for row in rows)) for split, rows in prepared.examples.items()}
+    found.removed = prepared.removed_by_reason
+    found.used = prepared.labels
     found.notes += prepared.notes
-    return prepared.examples
+    return prepared.limited.fitted if prepared.limited else {}
 
 
-def _lengths(recipe: Recipe, counts: dict[str, list[Fitted]], found: Plan) -> None:
-    rows = [count for split in counts.values() for count in split]
+def _lengths(recipe: Recipe, splits: dict[str, list[Fitted]], found: Plan) -> None:
+    rows = [row for split in splits.values() for row in split]
     lengths = sorted(row.prompt_tokens + row.answer_tokens for row in rows)
 
     def percentile(share: float) -> int:

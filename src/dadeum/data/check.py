@@ -14,6 +14,7 @@ from dadeum.core.progress import Progress, silent
 from dadeum.core.recipe import Recipe
 from dadeum.core.run import Run
 from dadeum.data.context import Context, Tokens
+from dadeum.data.engine import keeping_objects
 from dadeum.data.nearest import nearest
 from dadeum.data.token_lengths import TokenLengths
 
@@ -40,10 +41,11 @@ def check_data(recipe: Recipe, run: Run, progress: Progress = silent, tokens: To
         from dadeum.data.tokens import TokenCounter
 
         tokens = TokenCounter(recipe)
-    splits = {split: read_examples(run.require(run.split_path(split), "data build")) for split in SPLITS}
     counted = run.manifest().get("data", {}).get("token_lengths")
     lengths = TokenLengths(**counted) if counted else None
-    findings = run_checks(Context(recipe, splits, tokens, lengths), progress)
+    with keeping_objects():
+        splits = {split: read_examples(run.require(run.split_path(split), "data build")) for split in SPLITS}
+        findings = run_checks(Context(recipe, splits, tokens, lengths), progress)
     write_findings(run.findings_path, findings)
     for error in blocking(recipe, findings):
         raise error

@@ -18,6 +18,7 @@ from dadeum.core.plugins import find
 from dadeum.core.progress import Progress, silent
 from dadeum.core.recipe import Recipe
 from dadeum.data.columns import FieldMap, as_yaml
+from dadeum.data.engine import keeping_objects
 from dadeum.data.fingerprints import Memory
 from dadeum.data.mapping import SourceRows, read_rows
 from dadeum.data.rows import Removed, Row
@@ -95,6 +96,11 @@ def prepare(recipe: Recipe, fits: Fits | None = None, progress: Progress = silen
 
     Raises DataError, or Problems when several sources have one. The result hangs on the recipe and the files only.
     """
+    with keeping_objects():
+        return _prepare(recipe, fits, progress)
+
+
+def _prepare(recipe: Recipe, fits: Fits | None, progress: Progress) -> Prepared:
     seconds: dict[str, float] = {}
     sources = _read_all(recipe, seconds, progress)
     rows = [row for source in sources for row in source.rows]
