@@ -70,10 +70,11 @@ def plan(recipe: Recipe) -> Plan:
 
     found = Plan()
     found.problems += [*check_gates_syntax(recipe), *check_stages(recipe)]
-    rows = _data(recipe, _tokenizer(recipe, found), found)
-    if rows:
+    counter = _tokenizer(recipe, found)
+    rows = _data(recipe, counter, found)
+    if counter and rows:
         _lengths(recipe, rows, found)
-        _cost(recipe, rows["train"], found)
+        _cost(recipe, rows["train"], _shared_prefix(counter, rows["train"]), found)
     _licence(recipe, found)
     return found
 
@@ -129,7 +130,14 @@ def _lengths(recipe: Recipe, splits: dict[str, list[Fitted]], found: Plan) -> No
     )
 
 
-def _cost(recipe: Recipe, rows: list[Fitted], found: Plan) -> None:
+def _shared_prefix(counter: TokenCounter, rows: list[Fitted]) -> int:
+    """Tokens that all prompts begin with, judged by the first rows: training computes them once a batch."""
+    from dadeum.models.render import common_prefix
+
+    return common_prefix([counter.renderer.prompt_ids(row.example.prompt) for row in rows[:20] if row.example])
+
+
+def _cost(recipe: Recipe, rows: list[Fitted], shared_prefix: int, found: Plan) -> None:
     """Steps, tokens, memory and time of every stage; also finds adapter targets that match nothing."""
     from dadeum.models.precision import choose_precision
     from dadeum.models.size import measure_size, memory_mb, training_seconds
@@ -150,6 +158,8 @@ def _cost(recipe: Recipe, rows: list[Fitted], found: Plan) -> None:
     rate = precision.gflops.get(precision.dtype)
     for stage in recipe.stages:
         tokens = int(sum(row.prompt_tokens + row.answer_tokens for row in rows) * stage.epochs)
+        saved = 0.0 if stage.gradient_checkpointing else shared_prefix * (1 - 1 / stage.batch_size)
+        computed = tokens - saved * len(rows) * stage.epochs
         batch, answers = stage.batch_size * longest, stage.batch_size * (longest_answer + 1)
         found.stages.append(
             StageCost(
@@ -157,7 +167,7 @@ def _cost(recipe: Recipe, rows: list[Fitted], found: Plan) -> None:
                 steps=math.ceil(steps_per_epoch(len(rows), stage) * stage.epochs),
                 tokens=tokens,
                 memory_mb=memory_mb(recipe, size, stage, batch, answers, precision.dtype),
-                seconds=training_seconds(recipe, size, tokens, rate) if rate else None,
+                seconds=training_seconds(recipe, size, computed, rate) if rate else None,
             )
         )
 

@@ -14,7 +14,7 @@ from dadeum.models.targets import linear_layers, resolve_targets
 
 _ADAM_BYTES = 16
 """fp32 weight, gradient and two moments of one trained parameter."""
-_EFFICIENCY = 0.55
+_EFFICIENCY = 0.63
 """Share of the probed step rate that a whole run reaches: ragged batches, the head, validation (docs/lab-log.md)."""
 _RUNTIME_MB = 900
 """Interpreter, torch and tokenizer before any weight is loaded."""

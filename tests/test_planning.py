@@ -1,0 +1,71 @@
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from dadeum.core.recipe import Recipe
+from dadeum.planning import plan
+from tests.tiny import decide_recipe
+
+WORDS = [a + b for a in "가나다라마바사아자차" for b in "람솔빛결별들곰찬온누"]
+
+
+@pytest.fixture
+def recipe(tmp_path, tiny_llama) -> Recipe:
+    rows = []
+    for number in range(60):
+        words = " ".join(WORDS[(number * 7 + k * 13) % 100] for k in range(3 + number % 5))
+        rows.append({"subject": f"{words} {number}", "label": ("BLOCK", "ALLOW")[number % 2]})
+    path = tmp_path / "mail.jsonl"
+    path.write_text("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows), encoding="utf-8")
+    data = {"sources": [{"path": str(path), "map": {"subject": "subject", "label": "label"}}]}
+    return decide_recipe(tiny_llama, data=data)
+
+
+def changed(recipe: Recipe, **sections) -> Recipe:
+    return Recipe.model_validate(recipe.model_dump(mode="json") | sections)
+
+
+def test_rows_lengths_steps_and_tokens_add_up(recipe):
+    found = plan(recipe)
+    assert found.problems == []
+    used = sum(sum(labels.values()) for labels in found.used.values())
+    assert found.rows_in == 60 == used + sum(found.removed.values())
+    lengths = found.lengths
+    assert lengths.p50 <= lengths.p95 <= lengths.p99 <= lengths.longest <= lengths.limit
+    (stage,) = found.stages
+    train_rows = sum(found.used["train"].values())
+    assert stage.steps == 2 * -(-train_rows // 4)
+    assert train_rows * 2 * lengths.longest_answer < stage.tokens <= train_rows * 2 * lengths.longest
+    assert stage.memory_mb > 900
+
+
+def test_every_problem_at_once(recipe):
+    wrong = changed(
+        recipe,
+        model=recipe.model.model_dump() | {"adapter": {"type": "lora", "targets": ["out_proj"]}},
+        evaluate={"gates": {"macrof1": ">= 0.5"}},
+        stages=[recipe.stages[0].model_dump() | {"eval_steps": 2, "save_steps": 3, "trainer_args": {"no_such": 1}}],
+    )
+    keys = {problem.key for problem in plan(wrong).problems}
+    assert {"train.no_target", "train.save_steps", "train.unknown_trainer_arg"} <= keys
+    assert any(key.startswith("evaluate.") for key in keys)
+
+
+def test_rows_over_the_limit_are_counted_by_what_the_recipe_does_with_them(recipe):
+    limit = plan(recipe).lengths.p50
+    render = {"max_length_tokens": limit}
+    dropped = plan(changed(recipe, render=render))
+    assert dropped.removed["too_long"] > 0
+    cut = plan(changed(recipe, render=render | {"truncation": "cut_input"}))
+    assert cut.lengths.rows_cut == dropped.removed["too_long"]
+    assert cut.lengths.longest <= limit
+
+
+def test_licence_terms_are_told_without_loading_the_model(recipe):
+    base = {"base": "LGAI-EXAONE/EXAONE-3.5-2.4B-Instruct", "adapter": {"type": "lora"}}
+    found = plan(changed(recipe, model=base))
+    assert any("EXAONE-tiny" in note for note in found.notes)
+    assert [problem.key for problem in found.problems] == ["train.no_model"]
+    assert found.rows_in == 60
