@@ -49,12 +49,22 @@ def test_an_axis_ends_at_a_tick_above_the_largest_value(value: float, expected: 
 
 def test_learning_curve_by_hand() -> None:
     svg = charts.learning_curve("c", [(0, 2.0), (100, 1.0)], [(50, 1.5), (100, 0.5)], (100, 0.5), TITLES)
-    # 520 × 300, margins 44 10 12 44: x = 44 + 466 · step / 100, y = 256 − 244 · loss / 2.
-    assert points(svg, "line train") == [(44.0, 12.0), (510.0, 134.0)]
-    assert points(svg, "line tuned") == [(277.0, 73.0), (510.0, 195.0)]
-    assert '<circle class="ring" cx="510.0" cy="195.0"' in svg
+    # 520 × 300, margins 44 10 12 44: x = 44 + 466 · step / 100, y = 256 − 244 · loss / 1.5; the first loss, 2.0, is above the axis.
+    assert points(svg, "line train") == [(44.0, 12.0), (510.0, 93.3)]
+    assert points(svg, "line tuned") == [(277.0, 12.0), (510.0, 174.7)]
+    assert '<circle class="ring" cx="510.0" cy="174.7"' in svg
     assert "0.500" in svg
     assert 'role="img" aria-labelledby="c"' in svg
+
+
+def test_the_first_tenth_does_not_flatten_the_rest_of_the_curve() -> None:
+    train = [(step, 3.0 if step <= 10 else 0.2) for step in range(1, 101)]
+    assert charts.loss_top(train, [(50, 0.18)]) == charts.round_up(0.2)
+    assert charts.loss_top(train, [(50, 0.9)]) == charts.round_up(0.9)
+    assert charts.loss_top([(1, 2.0)], []) == charts.round_up(2.0)
+    svg = str(charts.learning_curve("c", train, [(50, 0.18)], None, TITLES))
+    heights = [float(pair.split(",")[1]) for pair in re.findall(r"[\d.]+,[\d.]+", svg)]
+    assert min(heights) >= 0
 
 
 def test_learning_curve_without_a_single_log() -> None:

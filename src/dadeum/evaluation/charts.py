@@ -74,11 +74,14 @@ def learning_curve(
     best: Point | None,
     titles: tuple[Words, Words],
 ) -> Html:
-    """Loss over optimizer steps; `best` is the checkpoint that was kept. `titles`: x axis, y axis."""
+    """Loss over optimizer steps; `best` is the checkpoint that was kept. `titles`: x axis, y axis.
+
+    Losses above `loss_top` are drawn at the upper edge; the caller says so.
+    """
     train = thinned(train)
-    every = [*train, *validation]
-    last_step = max((step for step, _ in every), default=1)
-    top = round_up(max((loss for _, loss in every), default=1))
+    last_step = max((step for step, _ in [*train, *validation]), default=1)
+    top = loss_top(train, validation)
+    train, validation = ([(step, min(loss, top)) for step, loss in points] for points in (train, validation))
     plot = Plot((0, max(last_step, 1)), (0, top), width=520, height=300)
     parts = [*_axes(plot, titles, ticks(0, max(last_step, 1), 6), ticks(0, top))]
     parts += [_path(plot, train, "line train"), _path(plot, validation, "line tuned")]
@@ -89,6 +92,16 @@ def learning_curve(
         side = "end" if x > plot.width / 2 else "start"
         parts += [_text(x + (-8 if side == "end" else 8), plot.top + 12, rate(best[1]), "value strong", side)]
     return _svg(plot, label, parts)
+
+
+def loss_top(train: Sequence[Point], validation: Sequence[Point]) -> float:
+    """Upper end of the loss axis: room for every validation loss and for training after its first tenth.
+
+    Learning the form of the answer costs ten steps of very high loss, which would flatten all that follows.
+    """
+    last_step = max((step for step, _ in train), default=0)
+    later = [loss for step, loss in train if step > last_step / 10] or [loss for _, loss in train]
+    return round_up(max([*later, *(loss for _, loss in validation)], default=1))
 
 
 def curve(label: str, lines: Sequence[tuple[str, Sequence[Point]]], titles: tuple[Words, Words], chance: str) -> Html:

@@ -85,6 +85,8 @@ class CurveView:
     chart: Html
     averaged: int
     """Logged losses behind one drawn point."""
+    num_clipped: int
+    """Logged training losses above the end of the axis."""
     result: dict[str, Any]
 
 
@@ -95,7 +97,9 @@ def curve_views(facts: Facts) -> list[CurveView]:
         label = f"curve-{index + 1}"
         chart = charts.learning_curve(label, curve.train, curve.validation, curve.best, titles)
         averaged = -(-len(curve.train) // max(1, len(charts.thinned(curve.train))))
-        views.append(CurveView(curve, label, chart, averaged, facts.training.get(curve.stage, {})))
+        top = charts.loss_top(charts.thinned(curve.train), curve.validation)
+        num_clipped = sum(loss > top for _, loss in curve.train)
+        views.append(CurveView(curve, label, chart, averaged, num_clipped, facts.training.get(curve.stage, {})))
     return views
 
 
