@@ -49,7 +49,8 @@ def test_an_axis_ends_at_a_tick_above_the_largest_value(value: float, expected: 
 
 def test_learning_curve_by_hand() -> None:
     svg = charts.learning_curve("c", [(0, 2.0), (100, 1.0)], [(50, 1.5), (100, 0.5)], (100, 0.5), TITLES)
-    # 520 × 300, margins 44 10 12 44: x = 44 + 466 · step / 100, y = 256 − 244 · loss / 1.5; the first loss, 2.0, is above the axis.
+    # 520 × 300, margins 44 10 12 44: x = 44 + 466 · step / 100, y = 256 − 244 · loss / 1.5.
+    # The first loss, 2.0, is above the end of the axis.
     assert points(svg, "line train") == [(44.0, 12.0), (510.0, 93.3)]
     assert points(svg, "line tuned") == [(277.0, 12.0), (510.0, 174.7)]
     assert '<circle class="ring" cx="510.0" cy="174.7"' in svg
