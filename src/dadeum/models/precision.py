@@ -6,10 +6,8 @@ run. So a child tries the very kernels first; when it dies, oneDNN is told to st
 
 from __future__ import annotations
 
-import ctypes
 import json
 import os
-import platform
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -22,7 +20,6 @@ from dadeum.core.run import read_json, write_json
 
 Dtype = Literal["fp32", "bf16", "fp16"]
 _SAFE_ISA = "AVX512_CORE_FP16"
-_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3  # malloc.h
 
 _PROBE = """
 import json, time, torch
@@ -83,7 +80,6 @@ def prepare_cpu() -> dict[str, Any]:
     Returns {"bf16": GFLOP/s of a LoRA training step, "fp32": the same, "isa_limit": str | None}; {} where the CPU has
     no bf16 instructions.
     """
-    _keep_freed_memory()
     flags = _cpu_flags()
     if not {"avx512_bf16", "amx_bf16"} & flags:
         return {}
@@ -94,15 +90,6 @@ def prepare_cpu() -> dict[str, Any]:
     if measured.get("isa_limit"):
         os.environ.setdefault("ONEDNN_MAX_CPU_ISA", measured["isa_limit"])
     return measured
-
-
-def _keep_freed_memory() -> None:
-    """Let glibc keep what a training step frees: getting it anew costs page faults, a tenth of a step here."""
-    if sys.platform != "linux" or platform.libc_ver()[0] != "glibc":
-        return
-    libc = ctypes.CDLL(None)
-    libc.mallopt(_M_MMAP_THRESHOLD, 32 * 2**20)
-    libc.mallopt(_M_TRIM_THRESHOLD, 2**31 - 1)
 
 
 def _measure() -> dict[str, Any]:

@@ -12,6 +12,18 @@ from dadeum.core.errors import RecipeError
 from dadeum.core.recipe import Recipe, Sft
 from dadeum.models.precision import Precision
 
+_ALWAYS: dict[str, Any] = {
+    "save_strategy": "steps",
+    "greater_is_better": False,
+    "logging_steps": 1,
+    "disable_tqdm": True,
+    "report_to": "none",
+    "remove_unused_columns": False,
+    "max_length": None,
+    "dataset_kwargs": {"skip_prepare_dataset": True},
+}
+"""Rows come as token ids within the limit, progress and metrics are our own, and the kept metric must fall."""
+
 
 def steps_per_epoch(num_rows: int, stage: Sft, num_devices: int = 1) -> int:
     """Optimizer steps in one pass over the rows."""
@@ -44,25 +56,17 @@ def training_arguments(
         "activation_checkpointing": stage.gradient_checkpointing,
         "eval_strategy": "steps" if has_validation else "no",
         "eval_steps": eval_steps,
-        "save_strategy": "steps",
         "save_steps": min(stage.save_steps or eval_steps, total),
         "save_total_limit": stage.save_total_limit,
         "load_best_model_at_end": has_validation,
         "metric_for_best_model": stage.early_stopping.metric if stage.early_stopping else "eval_loss",
-        "greater_is_better": False,
         "seed": recipe.seed,
         "bf16": precision.dtype == "bf16",
         "fp16": precision.dtype == "fp16",
         "use_cpu": on_cpu,
         "dataloader_pin_memory": not on_cpu,
-        "logging_steps": 1,
-        "disable_tqdm": True,
-        "report_to": "none",
-        "remove_unused_columns": False,
-        "max_length": None,
-        "dataset_kwargs": {"skip_prepare_dataset": True},
     }
-    return SFTConfig(**(ours | stage.trainer_args))
+    return SFTConfig(**(_ALWAYS | ours | stage.trainer_args))
 
 
 def check_stages(recipe: Recipe) -> list[RecipeError]:
