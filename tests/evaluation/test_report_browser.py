@@ -45,6 +45,7 @@ def test_the_switch_shows_one_language_and_is_remembered(browser: Any, make_run:
     assert not korean.is_visible()
     assert page.title() == "spam-agent · Run report"
     assert page.locator("html").get_attribute("lang") == "en"
+    assert page.url.endswith("#lang=en")
     page.reload()
     assert english.is_visible()
     context.close()

@@ -10,11 +10,12 @@
       button.setAttribute("aria-pressed", String(button.dataset.language === language));
     });
   }
-  // A page opened as a file or in a sandbox may have no storage: the switch works there too, it only forgets.
+  // A page opened as a file may have no storage, or a late one: the address remembers this page, storage the next.
   function remembered() {
     try { return localStorage.getItem("dadeum-language"); } catch (error) { return null; }
   }
   function remember(language) {
+    try { history.replaceState(null, "", "#lang=" + language); } catch (error) { location.hash = "lang=" + language; }
     try { localStorage.setItem("dadeum-language", language); } catch (error) { return; }
   }
   var asked = /^#lang=(ko|en)$/.exec(location.hash);
