@@ -16,7 +16,7 @@ from dadeum.core.messages import LANGUAGES, catalogue
 
 SOURCE = Path(__file__).parents[2] / "src" / "dadeum"
 MODULES = sorted(SOURCE.rglob("*.py"))
-AREAS = sorted({path.stem for path in (SOURCE / "locales").glob("*/*.yaml")})
+AREAS = sorted({path.name.split(".")[0] for path in (SOURCE / "locales").glob("*/*.yaml")})
 HANGUL = re.compile("[가-힣ㄱ-ㅎㅏ-ㅣ]")
 # Korean in these is a fact about the language or about Korean files, not something said to the user.
 LINGUISTIC = ("core/korean.py", "tasks/", "data/columns.py", "data/checks/")

@@ -192,7 +192,7 @@ def test_leakage_from_validation_into_test_counts(
 
 def test_source_shortcut(make_recipe: MakeRecipe, clean: dict[str, list[Example]]) -> None:
     def by_label(rows: list[Example]) -> list[Example]:
-        return [Example(**{**vars(row), "source": f"source of {row.label}"}) for row in rows]
+        return [replace(row, source=f"source of {row.label}") for row in rows]
 
     apart = {name: by_label(rows) for name, rows in clean.items()}
     plain = make_recipe([{"path": "x"}])

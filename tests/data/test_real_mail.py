@@ -16,9 +16,8 @@ from dadeum.core.korean import masked
 from dadeum.core.recipe import Recipe
 from dadeum.core.run import Run
 from dadeum.data.build import build_data
-from dadeum.data.check import check_data
+from dadeum.data.check import check_data, context_of
 from dadeum.data.checks import split_leakage
-from dadeum.data.context import Context
 from dadeum.data.mapping import read_rows
 from dadeum.data.prepare import prepare
 from dadeum.data.sources import read_source
@@ -77,7 +76,7 @@ def test_a_random_split_of_the_same_mail_leaks_a_third(
 ) -> None:
     recipe = make_recipe([block, allow], task=TASK, data={"split": {"group": "none"}})
     prepared = prepare(recipe)
-    (leak,) = split_leakage.check(Context(recipe, prepared.examples))
+    (leak,) = split_leakage.check(context_of(recipe, prepared.examples))
     assert 0.25 < leak.values["share"] < 0.35
 
 

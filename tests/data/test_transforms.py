@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from dadeum.core.recipe import Recipe
 from dadeum.data.fingerprints import Memory
 from dadeum.data.rows import Row
-from dadeum.data.transforms import apply_step, squash_spaces, strip_html
+from dadeum.data.characters import squash_spaces, strip_html
+from dadeum.data.transforms import apply_step
 
 
 @pytest.fixture

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TypedDict
+from typing import NamedTuple, TypedDict
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -20,7 +20,17 @@ class Turn(TypedDict):
     content: str
 
 
-@dataclass(frozen=True)
+class Part(NamedTuple):
+    """One text of a row, for checks that look at every text."""
+
+    name: str
+    """`input`, or the role and the turn's number such as `user.2`."""
+    role: str
+    """`system`, `user`, `assistant` or `rejected`."""
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class Example:
     """A prompt-completion row. The loss is taken on `completion` (plus its end token) only."""
 
@@ -38,6 +48,11 @@ class Example:
     completion: list[Turn]
     label: str
     """Gold label of a decision task; empty for free-text tasks."""
+    rejected: list[Turn] = field(default_factory=list)
+    """The worse answer of a preference pair; empty otherwise."""
+    extra: dict[str, str] = field(default_factory=dict)
+    """What the file says beside input and answer and the model never sees. `id`, `document`, `speaker` and `time`
+    have these names whatever their columns are called; several values of one are joined by newlines."""
 
 
 _TURNS = pa.list_(pa.struct([("role", pa.string()), ("content", pa.string())]))
@@ -47,15 +62,35 @@ SCHEMA = pa.schema(
         ("prompt", _TURNS),
         ("completion", _TURNS),
         ("label", pa.string()),
+        ("rejected", _TURNS),
+        ("extra", pa.map_(pa.string(), pa.string())),
     ]
 )
+
+
+def parts(example: Example) -> Iterator[Part]:
+    """The texts that people wrote: all turns, or the input alone where the answer is a label."""
+    if example.label:
+        yield Part("input", "user", example.text)
+        return
+    for number, turn in enumerate([*example.prompt, *example.completion], start=1):
+        yield Part(f"{turn['role']}.{number}", turn["role"], turn["content"])
+    for turn in example.rejected:
+        yield Part("rejected", "rejected", turn["content"])
+
+
+def answer_of(example: Example) -> str:
+    """What the example teaches the model to write; empty when it has no answer."""
+    return example.completion[-1]["content"] if example.completion else ""
 
 
 def to_table(examples: Iterable[Example]) -> pa.Table:
     """Arrow table with `SCHEMA`, in the given order."""
     rows = list(examples)
     # Column by column: asdict would copy every turn, a tenth of a millisecond a row.
-    return pa.Table.from_pydict({name: [getattr(row, name) for row in rows] for name in SCHEMA.names}, schema=SCHEMA)
+    columns = {name: [getattr(row, name) for row in rows] for name in SCHEMA.names}
+    columns["extra"] = [list(extra.items()) for extra in columns["extra"]]
+    return pa.Table.from_pydict(columns, schema=SCHEMA)
 
 
 def read_examples(path: Path) -> list[Example]:
@@ -66,4 +101,4 @@ def read_examples(path: Path) -> list[Example]:
 def iterate(table: pa.Table) -> Iterator[Example]:
     """The rows of a table with `SCHEMA` as Examples."""
     for row in table.to_pylist():
-        yield Example(**row)
+        yield Example(**{**row, "extra": dict(row["extra"] or ())})

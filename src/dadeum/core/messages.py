@@ -1,5 +1,6 @@
 """Sentences that users read, Korean first, from `locales/{ko,en}/<area>.yaml`; the area starts the key.
 
+A large area has several files: `checks.yaml` and `checks.korean.yaml` both hold sentences of `checks`.
 `text(key)` gives one language (`DADEUM_LANG`, default `ko`), `both(key)` Korean with English under it.
 A `Message` as a value is a part of a sentence that has words of its own; it follows the sentence's language.
 A missing key or placeholder is our bug and raises KeyError at once: a test holds both catalogues equal.
@@ -43,7 +44,7 @@ def catalogue(language: str) -> dict[str, str]:
     messages: dict[str, str] = {}
     for file in resources.files("dadeum").joinpath(f"locales/{language}").iterdir():
         if file.name.endswith(".yaml"):
-            area = file.name.removesuffix(".yaml")
+            area = file.name.split(".")[0]
             messages |= _flatten(yaml.load(file.read_text(encoding="utf-8"), Loader=loader) or {}, f"{area}.")
     return messages
 

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from types import ModuleType
 
 from dadeum.core.errors import CheckBlocked, RecipeError
 from dadeum.core.examples import SPLITS, Example, read_examples
-from dadeum.core.findings import SEVERITIES, Finding, write_findings
+from dadeum.core.findings import SEVERITIES, Finding, Hit, write_findings
 from dadeum.core.messages import Message
 from dadeum.core.plugins import find, names
 from dadeum.core.progress import Progress, silent
 from dadeum.core.recipe import Recipe
 from dadeum.core.run import Run
-from dadeum.data.context import Context, Tokens
+from dadeum.data.context import Context, Tokens, listed
 from dadeum.data.engine import keeping_objects
 from dadeum.data.nearest import nearest
+from dadeum.data.scanning import scan
 from dadeum.data.token_lengths import TokenLengths
 
 _PACKAGE = "data.checks"
@@ -45,7 +48,7 @@ def check_data(recipe: Recipe, run: Run, progress: Progress = silent, tokens: To
     lengths = TokenLengths(**counted) if counted else None
     with keeping_objects():
         splits = {split: read_examples(run.require(run.split_path(split), "data build")) for split in SPLITS}
-        findings = run_checks(Context(recipe, splits, tokens, lengths), progress)
+        findings = run_checks(context_of(recipe, splits, tokens, lengths), progress)
     write_findings(run.findings_path, findings)
     for error in blocking(recipe, findings):
         raise error
@@ -60,22 +63,50 @@ def find_problems(
 ) -> list[Finding]:
     """Findings on examples in memory, worst first. Without `tokens` and `lengths`, checks that need them are silent."""
     refuse_unknown_checks(recipe)
-    return run_checks(Context(recipe, examples, tokens, lengths))
+    return run_checks(context_of(recipe, examples, tokens, lengths))
+
+
+def context_of(
+    recipe: Recipe,
+    splits: dict[str, list[Example]],
+    tokens: Tokens | None = None,
+    lengths: TokenLengths | None = None,
+) -> Context:
+    """What checks see of a recipe's data."""
+    return Context(splits, recipe.task.type, recipe, recipe.checks, tokens=tokens, lengths=lengths, seed=recipe.seed)
 
 
 def run_checks(context: Context, progress: Progress = silent) -> list[Finding]:
     """All checks on one context, worst finding first."""
     checks = names(_PACKAGE)
+    hits, looked_at = scan([example for _, example in context.placed])
     findings: list[Finding] = []
     for number, name in enumerate(checks, start=1):
-        findings += find(_PACKAGE, name).check(context)
+        module = find(_PACKAGE, name)
+        if name in hits:
+            findings += judge_texts(module, context, hits[name], looked_at[name])
+        else:
+            findings += module.check(context)
         progress("data.progress.check", number, len(checks))
     judged = [_judged(finding, context.recipe) for finding in findings]
     return sorted(judged, key=lambda finding: (SEVERITIES.index(finding.severity), finding.code))
 
 
-def _judged(finding: Finding, recipe: Recipe) -> Finding:
-    """The recipe, not the check, decides what blocks."""
+def judge_texts(check: ModuleType, context: Context, hits: list[Hit], num_rows: int) -> list[Finding]:
+    """What a text check says of its hits: its own `judge(context, hits, num_rows)`, or one Finding of its SEVERITY."""
+    if hasattr(check, "judge"):
+        findings: list[Finding] = check.judge(context, hits, num_rows)
+        return findings
+    kinds = Counter(hit.found["found"] for hit in hits if hit.found)
+    share = len({hit.row for hit in hits}) / max(num_rows, 1)
+    values = {"places": len(hits), "share": share, "kinds": listed(kinds) or "-"}
+    return context.finding(check.CODE, check.NAME, check.SEVERITY, hits, values, num_rows)
+
+
+def _judged(finding: Finding, recipe: Recipe | None) -> Finding:
+    """The recipe, not the check, decides what blocks; without a recipe the check does."""
+    if recipe is None:
+        return finding
     if finding.name in recipe.checks.block_on:
         return replace(finding, severity="block")
     return replace(finding, severity="warn") if finding.severity == "block" else finding

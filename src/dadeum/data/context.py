@@ -1,21 +1,24 @@
-"""What a check gets to see, and how it shows the rows that it found."""
+"""What a check gets to see, and how it says what it found."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Protocol
 
-from dadeum.core.examples import Example
+from dadeum.core.examples import Example, answer_of, parts
+from dadeum.core.findings import Finding, Hit, Severity
 from dadeum.core.plugins import find
-from dadeum.core.recipe import Recipe
+from dadeum.core.recipe import Checks, Recipe
 from dadeum.data.fingerprints import Memory
+from dadeum.data.rows import Removed
 from dadeum.data.token_lengths import TokenLengths
 
 MAX_SHOWN = 3
 _MAX_TEXT_CHARACTERS = 200
+_BEFORE_MARK_CHARACTERS = 60
 
 
 class Tokens(Protocol):
@@ -27,18 +30,28 @@ class Tokens(Protocol):
 
 @dataclass(frozen=True)
 class Context:
-    """All examples of a run. Lazy parts are computed once for all checks."""
+    """All rows of a data set. Lazy parts are computed once for all checks."""
 
-    recipe: Recipe
     splits: dict[str, list[Example]]
+    task: str = "decide"
+    """Kind of job: decide, chat, summarize, answer, retrieve, prefer or text (no answers)."""
+    recipe: Recipe | None = None
+    """None: a file is looked at before there is a recipe."""
+    settings: Checks = field(default_factory=Checks)
+    """Thresholds; the recipe's own when there is one."""
+    unread: list[Removed] = field(default_factory=list)
+    """Rows of the files that could not become an Example, with the reason."""
     tokens: Tokens | None = None
     """None: label_collision is silent."""
     lengths: TokenLengths | None = None
     """None: token_length is silent."""
+    full: bool = False
+    """Slow checks look at every row and not at a sample."""
+    seed: int = 42
 
     @cached_property
     def placed(self) -> list[tuple[str, Example]]:
-        """(split, example) of all splits, in their order."""
+        """(split, example) of all splits, in their order; a Hit's `row` is a position in it."""
         return [(split, example) for split, examples in self.splits.items() for example in examples]
 
     @property
@@ -47,8 +60,8 @@ class Context:
 
     @cached_property
     def labels(self) -> Counter[str]:
-        """Rows per label over all splits."""
-        return Counter(example.label for _, example in self.placed)
+        """Rows per label over all splits; empty where rows have none."""
+        return Counter(example.label for _, example in self.placed if example.label)
 
     @cached_property
     def memory(self) -> Memory:
@@ -59,25 +72,55 @@ class Context:
 
     @cached_property
     def parsed(self) -> list[Any]:
-        """Every answer as the task reads it."""
+        """Every answer as the recipe's task reads it; empty without a recipe."""
+        if self.recipe is None:
+            return []
         task = self.recipe.task
         parse = find("tasks", task.type).parse
         return [parse(task, answer_of(example)) for _, example in self.placed]
 
+    def finding(
+        self,
+        code: str,
+        name: str,
+        severity: Severity,
+        hits: Iterable[Hit],
+        values: Mapping[str, Any] | None = None,
+        total: int | None = None,
+    ) -> list[Finding]:
+        """One Finding over the distinct rows of `hits`, in a list; no hit, no finding. `total` None is all rows."""
+        hits = list(hits)
+        if not hits:
+            return []
+        rows = dict.fromkeys(hit.row for hit in hits)
+        first = {hit.row: hit for hit in reversed(hits)}
+        shown = [self.shown(first[row]) for row, _ in zip(rows, range(MAX_SHOWN), strict=False)]
+        total = self.num_rows if total is None else total
+        return [Finding(code, name, severity, len(rows), total, dict(values or {}), shown, hits)]
 
-def shown(rows: Iterable[tuple[str, Example, dict[str, Any]]]) -> list[dict[str, Any]]:
-    """Up to three (split, example, what was found) as rows of a Finding."""
-    first = [row for row, _ in zip(rows, range(MAX_SHOWN), strict=False)]
-    return [{"id": example.id, "split": split, "text": short(example.text), **found} for split, example, found in first]
+    def shown(self, hit: Hit) -> dict[str, Any]:
+        """The row of a hit: id, split, text around the place, `mark` in that text, and what was found."""
+        split, example = self.placed[hit.row]
+        text = self.text_of(hit)
+        start = max(0, hit.start - _BEFORE_MARK_CHARACTERS) if hit.end > hit.start else 0
+        row: dict[str, Any] = {"id": example.id, "split": split, "text": short(text[start:], start > 0)}
+        if hit.end > hit.start:
+            offset = start - (1 if start > 0 else 0)
+            row |= {"part": hit.part, "mark": [hit.start - offset, min(hit.end - offset, len(row["text"]))]}
+        return row | (hit.found or {})
+
+    def text_of(self, hit: Hit) -> str:
+        """The text that the hit's `start` and `end` count in."""
+        example = self.placed[hit.row][1]
+        if not hit.part:
+            return example.text
+        return next((part.text for part in parts(example) if part.name == hit.part), example.text)
 
 
-def short(text: str) -> str:
-    return text if len(text) <= _MAX_TEXT_CHARACTERS else text[:_MAX_TEXT_CHARACTERS] + "…"
-
-
-def answer_of(example: Example) -> str:
-    """What the example teaches the model to write; empty when it has no answer."""
-    return example.completion[-1]["content"] if example.completion else ""
+def short(text: str, begun: bool = False) -> str:
+    """The beginning of a text; `begun` marks that it does not begin here."""
+    cut = text if len(text) <= _MAX_TEXT_CHARACTERS else text[:_MAX_TEXT_CHARACTERS] + "…"
+    return "…" + cut if begun else cut
 
 
 def listed(counts: Counter[str], most: int = 5) -> str:

@@ -4,9 +4,14 @@ from __future__ import annotations
 
 import gc
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
+
+import pyarrow as pa
+
+MIN_TEXTS_PER_PARTITION = 10_000
+"""On a cluster: fewer would cost more in sending than in work."""
 
 
 def load_daft() -> Any:
@@ -28,3 +33,23 @@ def keeping_objects() -> Iterator[None]:
     finally:
         if was_on:
             gc.enable()
+
+
+def map_texts(texts: Sequence[str], work: Callable[[Sequence[str]], list[str | None]]) -> list[str | None]:
+    """`work` applied to batches of `texts` by Daft's runner; one result per text, in their order.
+
+    `work` is a module-level function: on Ray (`DAFT_RUNNER=ray`) it runs in the cluster's workers.
+    """
+    if not texts:
+        return []
+    daft = load_daft()
+    frame = daft.from_arrow(pa.table({"text": pa.array(texts, type=pa.large_string())}))
+    if daft.get_or_infer_runner_type() == "ray":
+        frame = frame.into_partitions(max(2, min(64, len(texts) // MIN_TEXTS_PER_PARTITION)))
+
+    @daft.func.batch(return_dtype=daft.DataType.string())
+    def apply(batch: Any) -> Any:
+        return daft.Series.from_pylist(work(batch.to_pylist()), dtype=daft.DataType.string())
+
+    results = frame.select(apply(daft.col("text")).alias("result")).to_arrow()["result"]
+    return list(results.to_pylist())

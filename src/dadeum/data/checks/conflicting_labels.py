@@ -4,21 +4,18 @@ from __future__ import annotations
 
 from collections import defaultdict
 
-from dadeum.core.examples import Example
-from dadeum.core.findings import Finding
-from dadeum.data.context import Context, shown
+from dadeum.core.findings import Finding, Hit
+from dadeum.data.context import Context
 
 CODE = "DA302"
 NAME = "conflicting_labels"
 
 
 def check(context: Context) -> list[Finding]:
-    by_text: dict[str, list[tuple[str, Example]]] = defaultdict(list)
-    for split, example in context.placed:
-        by_text[example.text].append((split, example))
-    conflicts = [rows for rows in by_text.values() if len({example.label for _, example in rows}) > 1]
-    if not conflicts:
-        return []
-    found = [(split, example, {"label": example.label}) for rows in conflicts for split, example in rows]
-    values = {"texts": len(conflicts)}
-    return [Finding(CODE, NAME, "warn", len(found), context.num_rows, values, shown(found))]
+    by_text: dict[str, list[tuple[int, str]]] = defaultdict(list)
+    for row, (_, example) in enumerate(context.placed):
+        if example.label:
+            by_text[example.text].append((row, example.label))
+    conflicts = [rows for rows in by_text.values() if len({label for _, label in rows}) > 1]
+    found = [Hit(row, found={"label": label}) for rows in conflicts for row, label in rows]
+    return context.finding(CODE, NAME, "warn", found, {"texts": len(conflicts)})

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from dadeum.core.examples import Example
-from dadeum.core.findings import Finding
-from dadeum.data.context import Context, short, shown
+from dadeum.core.findings import Finding, Hit
+from dadeum.data.context import Context, short
 from dadeum.data.duplicates import near_copies
 
 CODE = "DA301"
@@ -14,18 +11,16 @@ NAME = "duplicates"
 
 
 def check(context: Context) -> list[Finding]:
-    similarity = context.recipe.data.near_duplicate_similarity
-    found: list[tuple[str, Example, dict[str, Any]]] = []
+    similarity = context.recipe.data.near_duplicate_similarity if context.recipe else 0.9
+    found: list[Hit] = []
     num_exact = 0
     for label in context.labels:
-        rows = [placed for placed in context.placed if placed[1].label == label]
-        copies = near_copies([example.text for _, example in rows], similarity, context.memory)
-        for copy, (kept, value) in copies.items():
-            other = rows[kept][1]
+        rows = [row for row, (_, example) in enumerate(context.placed) if example.label == label]
+        texts = [context.placed[row][1].text for row in rows]
+        for copy, (kept, value) in near_copies(texts, similarity, context.memory).items():
+            other = context.placed[rows[kept]][1]
             what = {"like": other.id, "like_text": short(other.text), "similarity": round(value, 3)}
-            found.append((*rows[copy], what))
-            num_exact += rows[copy][1].text == other.text
-    if not found:
-        return []
+            found.append(Hit(rows[copy], found=what))
+            num_exact += texts[copy] == other.text
     values = {"exact": num_exact, "near": len(found) - num_exact, "similarity": similarity}
-    return [Finding(CODE, NAME, "warn", len(found), context.num_rows, values, shown(found))]
+    return context.finding(CODE, NAME, "warn", found, values)

@@ -4,24 +4,25 @@ from __future__ import annotations
 
 from collections import Counter
 
-from dadeum.core.examples import Example
-from dadeum.core.findings import Finding
-from dadeum.data.context import Context, answer_of, listed, shown
+from dadeum.core.examples import Example, answer_of
+from dadeum.core.findings import Finding, Hit
+from dadeum.data.context import Context, listed
 
 CODE = "DA102"
 NAME = "empty_field"
 
 
 def check(context: Context) -> list[Finding]:
-    found = [
-        (split, example, {"empty": empty}) for split, example in context.placed if (empty := ", ".join(_empty(example)))
-    ]
-    if not found:
-        return []
-    values = {"problems": listed(Counter(what["empty"] for _, _, what in found))}
-    return [Finding(CODE, NAME, "block", len(found), context.num_rows, values, shown(found))]
+    found = []
+    kinds: Counter[str] = Counter()
+    for row, (_, example) in enumerate(context.placed):
+        if empty := ", ".join(_empty(example, context.task)):
+            kinds[empty] += 1
+            found.append(Hit(row, found={"empty": empty}))
+    return context.finding(CODE, NAME, "block", found, {"problems": listed(kinds)})
 
 
-def _empty(example: Example) -> list[str]:
+def _empty(example: Example, task: str) -> list[str]:
     parts = {"input": example.text, "answer": answer_of(example), "label": example.label}
-    return [name for name, content in parts.items() if not (content or "").strip()]
+    wanted = {"decide": ("input", "answer", "label"), "text": ("input",)}.get(task, ("input", "answer"))
+    return [name for name in wanted if not (parts[name] or "").strip()]

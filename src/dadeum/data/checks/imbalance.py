@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from collections import Counter
 
-from dadeum.core.findings import Finding
-from dadeum.data.context import Context, shown
+from dadeum.core.findings import Finding, Hit
+from dadeum.data.context import Context
 
 CODE = "DA202"
 NAME = "imbalance"
 
 
 def check(context: Context) -> list[Finding]:
-    limit = context.recipe.checks.max_imbalance
-    train = context.splits.get("train", [])
-    counts = Counter(example.label for example in train).most_common()
+    limit = context.settings.max_imbalance
+    train = [(row, example.label) for row, (split, example) in enumerate(context.placed) if split == "train"]
+    counts = Counter(label for _, label in train if label).most_common()
     if len(counts) < 2:
         return []  # single_class's business
     (most, num_most), (least, num_least) = counts[0], counts[-1]
@@ -24,5 +24,5 @@ def check(context: Context) -> list[Finding]:
         "most": most, "num_most": num_most, "least": least, "num_least": num_least,
         "ratio": num_most / num_least, "limit": limit,
     }  # fmt: skip
-    rare = (("train", example, {"label": least}) for example in train if example.label == least)
-    return [Finding(CODE, NAME, "warn", num_least, len(train), values, shown(rare))]
+    rare = (Hit(row, found={"label": least}) for row, label in train if label == least)
+    return context.finding(CODE, NAME, "warn", rare, values, total=len(train))

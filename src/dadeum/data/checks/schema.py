@@ -6,8 +6,8 @@ from collections import Counter
 from typing import Any
 
 from dadeum.core.examples import Example
-from dadeum.core.findings import Finding
-from dadeum.data.context import Context, listed, shown
+from dadeum.core.findings import Finding, Hit
+from dadeum.data.context import Context, listed
 
 CODE = "DA101"
 NAME = "schema"
@@ -18,22 +18,21 @@ _ROLES = {"system", "user", "assistant"}
 
 def check(context: Context) -> list[Finding]:
     times = Counter(example.id for _, example in context.placed)
-    found = [
-        (split, example, {"problem": problem})
-        for split, example in context.placed
-        if (problem := _problem(example) or ("id twice" if times[example.id] > 1 else ""))
-    ]
-    if not found:
-        return []
-    problems = Counter(what["problem"] for _, _, what in found)
-    values = {"problems": listed(problems)}
-    return [Finding(CODE, NAME, "block", len(found), context.num_rows, values, shown(found))]
+    problems: Counter[str] = Counter()
+    found = []
+    for row, (_, example) in enumerate(context.placed):
+        if problem := _problem(example, context.task) or ("id twice" if times[example.id] > 1 else ""):
+            problems[problem] += 1
+            found.append(Hit(row, found={"problem": problem}))
+    return context.finding(CODE, NAME, "block", found, {"problems": listed(problems)})
 
 
-def _problem(example: Example) -> str:
+def _problem(example: Example, task: str) -> str:
     for name in _TEXTS:
         if not isinstance(getattr(example, name), str):
             return f"{name} is no text"
+    if task == "text":
+        return ""  # bare texts: there is nothing to train on yet
     if not _are_turns(example.prompt) or example.prompt[-1]["role"] != "user":
         return "prompt does not end with a user turn"
     if not _are_turns(example.completion) or example.completion[-1]["role"] != "assistant":

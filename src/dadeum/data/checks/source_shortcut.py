@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections import defaultdict
 
-from dadeum.core.findings import Finding, Severity
-from dadeum.data.context import Context, shown
+from dadeum.core.findings import Finding, Hit, Severity
+from dadeum.data.context import Context
 
 CODE = "DA402"
 NAME = "source_shortcut"
@@ -13,13 +13,17 @@ NAME = "source_shortcut"
 
 def check(context: Context) -> list[Finding]:
     sources: dict[str, set[str]] = defaultdict(set)
-    for _, example in context.placed:
-        sources[example.label].add(example.source)
+    first: dict[str, int] = {}
+    for row, (_, example) in enumerate(context.placed):
+        if example.label:
+            sources[example.label].add(example.source)
+            first.setdefault(example.label, row)
     one_each = len(sources) > 1 and all(len(names) == 1 for names in sources.values())
     if not one_each or len(set.union(*sources.values())) < len(sources):
         return []
     pairs = ", ".join(f"{label} = {next(iter(names))}" for label, names in sources.items())
-    first = {example.label: (split, example, {"source": example.source}) for split, example in reversed(context.placed)}
     # Held-out origins make the test honest about it; the model may still have learned the shortcut.
-    severity: Severity = "info" if context.recipe.data.split.hold_out else "warn"
-    return [Finding(CODE, NAME, severity, context.num_rows, context.num_rows, {"pairs": pairs}, shown(first.values()))]
+    severity: Severity = "info" if context.recipe and context.recipe.data.split.hold_out else "warn"
+    order = [*first.values(), *sorted(set(range(context.num_rows)) - set(first.values()))]
+    hits = (Hit(row, found={"source": context.placed[row][1].source}) for row in order)
+    return context.finding(CODE, NAME, severity, hits, {"pairs": pairs})

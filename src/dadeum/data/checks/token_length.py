@@ -14,7 +14,7 @@ MAX_SHARE = 0.01
 
 def check(context: Context) -> list[Finding]:
     lengths = context.lengths
-    if lengths is None or not lengths.num_dropped + lengths.num_cut:
+    if lengths is None or context.recipe is None or not lengths.num_dropped + lengths.num_cut:
         return []
     count, total = lengths.num_dropped + lengths.num_cut, context.num_rows + lengths.num_dropped
     values = {

@@ -4,25 +4,23 @@ from __future__ import annotations
 
 from collections import Counter
 
-from dadeum.core.findings import Finding
-from dadeum.data.context import Context, answer_of, listed, shown
+from dadeum.core.examples import answer_of
+from dadeum.core.findings import Finding, Hit
+from dadeum.data.context import Context, listed
 
 CODE = "DA104"
 NAME = "unknown_label"
 
 
 def check(context: Context) -> list[Finding]:
+    if context.recipe is None:
+        return []  # which labels there may be, only a recipe knows
     task = context.recipe.task
-    found = []
-    for (split, example), parsed in zip(context.placed, context.parsed, strict=True):
+    found, kinds = [], Counter[str]()
+    for row, ((_, example), parsed) in enumerate(zip(context.placed, context.parsed, strict=True)):
         # An answer that cannot be read is broken_json's business.
         differs = parsed.json_valid and parsed.label != example.label
         if example.label not in task.labels or differs:
-            found.append((split, example, {"label": example.label, "answer": answer_of(example)}))
-    if not found:
-        return []
-    values = {
-        "found": listed(Counter(repr(what["label"]) for _, _, what in found)),
-        "labels": ", ".join(task.labels),
-    }
-    return [Finding(CODE, NAME, "block", len(found), context.num_rows, values, shown(found))]
+            kinds[repr(example.label)] += 1
+            found.append(Hit(row, found={"label": example.label, "answer": answer_of(example)}))
+    return context.finding(CODE, NAME, "block", found, {"found": listed(kinds), "labels": ", ".join(task.labels)})

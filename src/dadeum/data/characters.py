@@ -1,0 +1,67 @@
+"""HTML and invisible characters: patterns that find them, for checks, and functions that remove them, for cleaning.
+
+Tags and entities only where they are HTML: "<치매 진단금>" in a subject is Korean punctuation and stays.
+"""
+
+from __future__ import annotations
+
+import html
+import re
+
+from dadeum.core.korean import squash
+
+# -- HTML -----------------------------------------------------------------------------------------
+_INLINE = "a abbr b big cite code del dfn em font i ins kbd mark o:p q s small span strike strong sub sup tt u"
+_BLOCK = (
+    "address article aside blockquote body br button center col colgroup dd div dl dt fieldset figcaption figure "
+    "footer form frame h1 h2 h3 h4 h5 h6 head header hr html iframe img input label legend li link main map area "
+    "meta nav object ol option p param pre section select source style script summary table tbody td textarea tfoot "
+    "th thead title tr ul video audio"
+)
+_ATTRIBUTE = r"""\s+[a-z_:@][\w:.\-]*(?:\s*=\s*(?:"[^"<>]*"|'[^'<>]*'|[^\s"'<>]+))?"""
+_NAMES = "|".join(sorted(f"{_INLINE} {_BLOCK}".split(), key=len, reverse=True))
+TAG = re.compile(rf"<(/?)({_NAMES})((?:{_ATTRIBUTE})*)\s*/?>", re.IGNORECASE | re.ASCII)
+HIDDEN = re.compile(r"<!--.*?-->|<(script|style)\b[^<>]*>.*?</\1\s*>|<!doctype[^<>]*>", re.IGNORECASE | re.DOTALL)
+# Only with a semicolon: "INV &copy.html" is a file name.
+ENTITY = re.compile(r"&(?:#\d{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z][A-Za-z0-9]{1,31});")
+_BLOCKS = frozenset(_BLOCK.split())
+
+
+def strip_html(value: str) -> str:
+    """Real HTML tags, comments, scripts and styles removed, entities read; other angle brackets untouched.
+
+    A tag that parts lines or cells leaves a space. `<B>` alone may be a label in Korean text, so a tag of one
+    letter without attributes goes only when its closing tag is there too.
+    """
+    if "<" in value:
+        value = TAG.sub(lambda tag: _replacement(tag, value), HIDDEN.sub(" ", value))
+    return ENTITY.sub(lambda entity: html.unescape(entity[0]), value) if "&" in value else value
+
+
+def _replacement(tag: re.Match[str], value: str) -> str:
+    closing, name, attributes = tag[1], tag[2].lower(), tag[3]
+    if len(name) == 1 and not closing and not attributes and f"</{name}" not in value.lower():
+        return tag[0]
+    return " " if name in _BLOCKS else ""
+
+
+# -- spaces ---------------------------------------------------------------------------------------
+# C0 and C1 controls except tab and line ends, soft hyphen, zero-width and direction marks, byte order mark,
+# Hangul fillers, tag characters: nothing that a reader sees, much that a filter is fooled with.
+_INVISIBLE_SET = (
+    "\x00-\x08\x0e-\x1b\x7f-\x84\x86-\x9f\xad\u034f\u061c\u115f\u1160\u180e\u200b\u200c\u200e\u200f\u202a-\u202e"
+    "\u2060-\u2064\u2066-\u206f\ufeff\uffa0\U000e0000-\U000e007f"
+)
+INVISIBLE = re.compile(f"[{_INVISIBLE_SET}]")
+# A joiner between two emoji is part of the emoji.
+_EMOJI = "\u2600-\u27bf\ufe0f\U0001f000-\U0001faff"
+JOINER = re.compile(f"(?<![{_EMOJI}])\u200d|\u200d(?![{_EMOJI}])")
+_FILLER = "\u3164"
+UNSEEN = re.compile(f"[{_INVISIBLE_SET}\u200d{_FILLER}]")
+
+
+def squash_spaces(value: str) -> str:
+    """Invisible characters removed, every run of white space one space, ends trimmed."""
+    if not (value.isascii() and value.isprintable()) and UNSEEN.search(value):
+        value = JOINER.sub("", INVISIBLE.sub("", value.replace(_FILLER, " ")))
+    return squash(value)
