@@ -2,9 +2,9 @@ import re
 
 import pytest
 
+from dadeum.core.words import Words
 from dadeum.evaluation import charts
 from dadeum.evaluation.charts import Plot
-from dadeum.evaluation.report_words import Words
 from dadeum.evaluation.scores import Bin, Measured
 
 TITLES = (Words("가로", "across"), Words("세로", "up"))

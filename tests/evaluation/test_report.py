@@ -15,10 +15,10 @@ from dadeum.core.errors import RunError
 from dadeum.core.messages import catalogue
 from dadeum.core.recipe import Recipe
 from dadeum.core.run import Run, append_jsonl, read_json, write_json, write_jsonl
+from dadeum.core.words import Words
 from dadeum.evaluation import report, report_view
 from dadeum.evaluation.report import summary_lines, verdict_line, write_report
 from dadeum.evaluation.report_facts import read_facts, read_scores
-from dadeum.evaluation.report_words import Words
 
 MakeRun = Callable[..., tuple[Recipe, Run]]
 HOSTILE = '<script>alert("x")</script><img src=x onerror=alert(1)> & </style> `rm` | ~s~'

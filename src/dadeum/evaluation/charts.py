@@ -11,7 +11,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from html import escape
 
-from dadeum.evaluation.report_words import Html, Words, rate
+from dadeum.core.words import Html, Words
+from dadeum.evaluation.report_words import rate
 from dadeum.evaluation.scores import Bin, Measured
 
 Point = tuple[float, float]

@@ -15,8 +15,9 @@ from dadeum.core.errors import RunError
 from dadeum.core.messages import text
 from dadeum.core.run import Run, read_jsonl
 from dadeum.core.stats import PairedTest, mcnemar
+from dadeum.core.words import percent
 from dadeum.evaluation.report_facts import read_scores
-from dadeum.evaluation.report_words import p_value, percent, points, rate, signed
+from dadeum.evaluation.report_words import p_value, points, rate, signed
 from dadeum.evaluation.scorers import Resampling, differences
 from dadeum.evaluation.scores import Comparison, Measured, Sample, Scores
 

@@ -6,20 +6,19 @@ that comes from data is escaped, and a content security policy keeps the page fr
 
 from __future__ import annotations
 
-import base64
-import hashlib
 from functools import cache
-from importlib import resources
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import Environment
 
+from dadeum.core.pages import environment
 from dadeum.core.recipe import Recipe
 from dadeum.core.run import Run, write_text
+from dadeum.core.words import Words
 from dadeum.evaluation import charts, report_view, report_words
 from dadeum.evaluation.report_facts import Facts, best_baseline, num_judged, num_right, read_facts, read_scores
-from dadeum.evaluation.report_words import Html, Words, say
+from dadeum.evaluation.report_words import say
 from dadeum.evaluation.scores import Scores
 from dadeum.evaluation.verdict import headline, judge, three_lines
 
@@ -58,24 +57,19 @@ def _required_scores(run: Run) -> Scores:
 # -- the page -------------------------------------------------------------------------------------
 @cache
 def _environment(autoescape: bool) -> Environment:
-    environment = Environment(
-        loader=PackageLoader("dadeum.evaluation", "templates"),
-        autoescape=autoescape,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-    )
-    environment.globals |= {"t": say, "w": report_words, "v": report_view, "charts": charts, "sections": SECTIONS}
-    environment.globals |= {"num_right": num_right, "num_judged": num_judged, "css": _css(), "js": _js()}
-    environment.globals |= {"js_hash": _sha256_base64(_js())}
-    environment.filters["cell"] = _markdown_cell
-    return environment
+    made = environment("dadeum.evaluation", "report", "report", autoescape)
+    made.globals |= {"r": report_words, "v": report_view, "charts": charts}
+    made.globals |= {"num_right": num_right, "num_judged": num_judged}
+    made.filters["cell"] = _markdown_cell
+    return made
 
 
 def _context(facts: Facts, run: Run) -> dict[str, Any]:
     scores = facts.scores
     return {
+        "name": facts.recipe.name,
+        "kind": say("header.kind"),
+        "sections": {section: say(f"sections.{section}") for section in SECTIONS},
         "facts": facts,
         "recipe": facts.recipe,
         "manifest": facts.manifest,
@@ -86,23 +80,6 @@ def _context(facts: Facts, run: Run) -> dict[str, Any]:
         "run_folder": str(run.folder),
         "commands": report_view.commands(facts, run),
     }
-
-
-def _css() -> Html:
-    return Html(_template_file("report.css"))
-
-
-def _js() -> Html:
-    return Html(_template_file("report.js").strip())
-
-
-def _template_file(name: str) -> str:
-    return resources.files("dadeum.evaluation").joinpath("templates", name).read_text(encoding="utf-8")
-
-
-def _sha256_base64(script: str) -> str:
-    """What a content security policy calls this script: no other may run."""
-    return base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
 
 
 _MARKDOWN = {"\\": "\\\\", "&": "&amp;", "<": "&lt;", ">": "&gt;"} | {mark: f"\\{mark}" for mark in "|`[*~"}

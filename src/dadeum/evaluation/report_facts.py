@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from pydantic import ValidationError
 
@@ -128,10 +129,12 @@ def _splits(run: Run) -> tuple[dict[str, int], dict[str, dict[str, int]]]:
 
 
 def _removed(path: Path) -> list[Removed] | None:
-    """Reasons, the most frequent first."""
+    """Reasons, the most frequent first; rows that are only changed are used, and not counted here."""
     if not path.exists():
         return None
     table = pq.read_table(path)
+    if "kind" in table.column_names:
+        table = table.filter(pc.equal(table["kind"], "removed"))
     reasons = [str(reason) for reason in table["reason"].to_pylist()]
     first: dict[str, list[int]] = defaultdict(list)
     for index, reason in enumerate(reasons):

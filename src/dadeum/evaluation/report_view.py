@@ -15,9 +15,21 @@ from typing import Any
 from dadeum.core.examples import SPLITS
 from dadeum.core.findings import Finding
 from dadeum.core.run import Run
+from dadeum.core.words import (
+    MISSING,
+    Html,
+    Words,
+    finding_title,
+    finding_words,
+    number,
+    plain,
+    told,
+    wording,
+    wording_or,
+)
 from dadeum.evaluation import charts
 from dadeum.evaluation.report_facts import Curve, Facts, best_baseline, mistakes, num_judged
-from dadeum.evaluation.report_words import MISSING, Html, Words, number, plain, say, say_or, short_name, told
+from dadeum.evaluation.report_words import say, say_or, short_name
 from dadeum.evaluation.scores import Sample, Scores, SystemScores
 
 WORST = 15
@@ -45,21 +57,17 @@ def finding_views(facts: Facts) -> list[FindingView]:
 
 
 def _finding_view(finding: Finding) -> FindingView:
-    values = ", ".join(f"{name}={value}" for name, value in finding.values.items())
-    title = check_words(finding, "title") or plain(f"{finding.name} ({values})" if values else finding.name)
-    effect, action = check_words(finding, "effect"), check_words(finding, "action")
-    return FindingView(finding, say(f"severity.{finding.severity}"), title, effect, action)
-
-
-def check_words(finding: Finding, part: str) -> Words | None:
-    """`checks.<name>.<part>` filled from the finding; None when the check has no such sentence."""
-    return told(f"checks.{finding.name}.{part}", {"count": finding.count, "total": finding.total} | finding.values)
+    effect, action = finding_words(finding, "effect"), finding_words(finding, "action")
+    return FindingView(finding, wording(f"page.severity.{finding.severity}"), finding_title(finding), effect, action)
 
 
 def row_fields(row: dict[str, Any]) -> list[tuple[Words, Words]]:
     """What an example row says beside its id and text, named and translated where the names are ours."""
     return [
-        (say_or(f"fields.{key}", key), say_or(f"splits.{value}", str(value)) if key == "split" else plain(value))
+        (
+            say_or(f"fields.{key}", key),
+            wording_or(f"page.splits.{value}", str(value)) if key == "split" else plain(value),
+        )
         for key, value in row.items()
         if key not in ("id", "text", "reason") and value not in (None, "", [])
     ]

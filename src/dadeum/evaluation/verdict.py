@@ -10,22 +10,18 @@ from dataclasses import dataclass
 from pathlib import PurePath
 
 from dadeum.core.recipe import Recipe
+from dadeum.core.words import Words, percent, plain, rows, told
 from dadeum.evaluation.compare import SIGNIFICANT
 from dadeum.evaluation.report_facts import Facts, best_baseline, num_judged, num_right
 from dadeum.evaluation.report_words import (
-    Words,
     p_value,
-    percent,
     percent_interval,
-    plain,
     points,
     points_interval,
     resolution,
-    rows,
     say,
     short_name,
     system_name,
-    told,
 )
 from dadeum.evaluation.scores import Comparison, Gate, Measured, Notice, Scores
 
