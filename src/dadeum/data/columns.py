@@ -21,7 +21,7 @@ from dadeum.data.nearest import nearest
 from dadeum.data.rows import Table
 
 # Column names seen in Korean and English exports; compared without case, spaces, hyphens and underscores.
-_SYNONYMS: dict[str, tuple[str, ...]] = {
+SYNONYMS: dict[str, tuple[str, ...]] = {
     "subject": ("subject", "title", "제목", "메일제목", "메일 제목", "건명", "mail_subject"),
     "body": ("body", "content", "text", "본문", "내용", "메일 내용", "message"),
     "attachments": ("attachments", "attachment", "첨부", "첨부파일", "첨부 파일", "files", "파일"),
@@ -54,7 +54,7 @@ class FieldMap:
 
 def is_list_field(name: str) -> bool:
     """Fields whose text cells hold several names."""
-    return name in _LISTS or _plain(name) in map(_plain, _SYNONYMS["attachments"])
+    return name in _LISTS or plain_name(name) in map(plain_name, SYNONYMS["attachments"])
 
 
 def find_columns(table: Table, source: Source, task: Decide) -> FieldMap:
@@ -118,7 +118,7 @@ def _best(table: Table, name: str, task: Decide, taken: set[str]) -> str | None:
 
 def _score(table: Table, column: str, name: str, task: Decide) -> float:
     """0 to 2: how well the column's name (up to 1) and content (up to 1) suit the field."""
-    by_name = _name_score(column, [name, *_SYNONYMS.get(name, ()), *([task.label_key] if name == "label" else ())])
+    by_name = _name_score(column, [name, *SYNONYMS.get(name, ()), *([task.label_key] if name == "label" else ())])
     if name == "label":
         return by_name + _label_score(_probe(table, column), task)
     if is_list_field(name):
@@ -127,10 +127,10 @@ def _score(table: Table, column: str, name: str, task: Decide) -> float:
 
 
 def _name_score(column: str, names: Iterable[str]) -> float:
-    here = _plain(column)
+    here = plain_name(column)
     best = 0.0
     for rank, name in enumerate(names):
-        there = _plain(name)
+        there = plain_name(name)
         if here == there:
             # The field's own name beats its synonyms, the first synonyms beat the last.
             return max(best, 1.0 - 0.01 * rank)
@@ -144,8 +144,8 @@ def _name_score(column: str, names: Iterable[str]) -> float:
 def _label_score(cells: list[Any], task: Decide) -> float:
     """1 when nearly every value is a known label or a word for one."""
     values = [value for value in map(label_text, cells) if not is_missing(value)]
-    words = {_plain(word) for label in task.labels for word in (label, *_LABEL_WORDS.get(_plain(label), ()))}
-    known = sum(_plain(value) in words for value in values)
+    words = {plain_name(word) for label in task.labels for word in (label, *_LABEL_WORDS.get(plain_name(label), ()))}
+    known = sum(plain_name(value) in words for value in values)
     return 1.0 if values and known >= 0.9 * len(values) else 0.0
 
 
@@ -153,13 +153,17 @@ def _guess_label_values(table: Table, column: str | None, task: Decide) -> dict[
     """value: label for words of the file that plainly mean one label; the rest is an unknown label later on."""
     if column is None:
         return {}
-    meaning = {_plain(word): label for label in task.labels for word in (label, *_LABEL_WORDS.get(_plain(label), ()))}
+    meaning = {
+        plain_name(word): label
+        for label in task.labels
+        for word in (label, *_LABEL_WORDS.get(plain_name(label), ()))
+    }
     position = table.columns.index(column)
     values = Counter(label_text(cells[position]) for cells in table.rows)
     return {
-        value: meaning[_plain(value)]
+        value: meaning[plain_name(value)]
         for value in sorted(values)
-        if value not in task.labels and _plain(value) in meaning
+        if value not in task.labels and plain_name(value) in meaning
     }
 
 
@@ -168,7 +172,8 @@ def _probe(table: Table, column: str) -> list[Any]:
     return [cells[position] for cells in table.rows[:_PROBE_ROWS]]
 
 
-def _plain(name: str) -> str:
+def plain_name(name: str) -> str:
+    """A column name as it is compared: without case, spaces, hyphens, underscores."""
     return re.sub(r"[\s_\-./]+", "", name).casefold()
 
 

@@ -19,7 +19,7 @@ from dadeum.core.korean import nfc
 from dadeum.core.recipe import Source
 from dadeum.data.encoding import decode, detect
 from dadeum.data.nearest import nearest
-from dadeum.data.rows import BadRow, Table, excerpt
+from dadeum.data.rows import BadRow, Table, excerpt, unreadable
 from dadeum.data.text_tables import Read, find_delimiter, read_csv, read_json, read_json_lines, rows_in
 
 MAX_CELL_CHARACTERS = 1_000_000
@@ -121,7 +121,7 @@ def text_format(text: str, path: Path) -> str | None:
     if _ARRAY.match(lines[0]):
         return "json"
     if 2 * sum(line.startswith("{") for line in lines) > len(lines):
-        return "json" if rows_in(_parsed(lines[0])) else "jsonl"
+        return "json" if len(lines) == 1 and rows_in(_parsed(lines[0])) else "jsonl"
     if lines[0].startswith("{"):
         return "json"
     if suffix in _JSON_SUFFIXES and any(line.startswith(("{", "}", "[", "]")) for line in lines):
@@ -165,10 +165,12 @@ def _row_problem(number: int, cells: list[Any], columns: list[str]) -> BadRow | 
     for position, cell in enumerate(cells):
         if isinstance(cell, str):
             if len(cell) > MAX_CELL_CHARACTERS:
-                return BadRow(number, "huge_cell", f"{columns[position]}: {len(cell):,}", excerpt(cell))
+                size = f"{columns[position]}: {len(cell):,}"
+                return BadRow(number, "huge_cell", size, excerpt(cell), unreadable(cells))
             blank = blank and not cell.strip()
         elif cell is not None:
             if isinstance(cell, list | dict) and len(str(cell)) > MAX_CELL_CHARACTERS:
-                return BadRow(number, "huge_cell", f"{columns[position]}: {len(str(cell)):,}", excerpt(str(cell)))
+                size = f"{columns[position]}: {len(str(cell)):,}"
+                return BadRow(number, "huge_cell", size, excerpt(str(cell)), unreadable(cells))
             blank = False
-    return BadRow(number, "blank_row", "", "") if blank else None
+    return BadRow(number, "blank_row", "", "", unreadable(cells)) if blank else None

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from dadeum.core.errors import DataError
-from dadeum.data.rows import BadRow, excerpt
+from dadeum.data.rows import BadRow, excerpt, unreadable
 
 Read = tuple[list[str], list[int], list[list[Any]], list[BadRow]]
 """Columns, line numbers, rows, unreadable rows."""
@@ -37,13 +37,14 @@ def read_csv(text: str, path: Path) -> Read:
     with _any_cell_size():
         for number, cells, problem in _records(text, delimiter, path):
             if problem:
-                bad.append(BadRow(number, "broken_quote", problem, excerpt(cells[0])))
+                bad.append(BadRow(number, "broken_quote", problem, excerpt(cells[0]), unreadable(cells[0])))
             elif not cells:
                 continue  # an empty line is no row
             elif columns is None:
                 columns = column_names(cells)
             elif len(cells) != len(columns):
-                bad.append(BadRow(number, "ragged_row", f"{len(cells)} ≠ {len(columns)}", excerpt(cells)))
+                found = f"{len(cells)} ≠ {len(columns)}"
+                bad.append(BadRow(number, "ragged_row", found, excerpt(cells), unreadable(cells)))
             else:
                 numbers.append(number)
                 rows.append(cells)
@@ -132,7 +133,7 @@ def read_json_lines(text: str) -> Read:
             continue
         value, reason, detail = _parse_line(line)
         if reason:
-            bad.append(BadRow(number, reason, detail, excerpt(line)))
+            bad.append(BadRow(number, reason, detail, excerpt(line), unreadable(line)))
         else:
             numbers.append(number)
             objects.append(value)
@@ -180,7 +181,7 @@ def read_json(text: str, path: Path) -> Read:
         found = ", ".join(list(value)[:5]) if isinstance(value, dict) else type(value).__name__
         raise DataError("data.json_not_rows", path=path, found=found)
     bad = [
-        BadRow(number, "not_an_object", type(item).__name__, excerpt(str(item)))
+        BadRow(number, "not_an_object", type(item).__name__, excerpt(str(item)), unreadable(item))
         for number, item in enumerate(items, start=1)
         if not isinstance(item, dict)
     ]
@@ -189,12 +190,16 @@ def read_json(text: str, path: Path) -> Read:
 
 
 def rows_in(value: Any) -> list[Any] | None:
-    """The list of rows in a parsed JSON text; None when it holds none, or several."""
+    """The list of rows in a parsed JSON text; None when it holds none, or several. Messages of a chat are no rows."""
     if isinstance(value, list):
         return value
     lists = [item for item in value.values() if isinstance(item, list)] if isinstance(value, dict) else []
-    holds_rows = len(lists) == 1 and any(isinstance(item, dict) for item in lists[0])
+    holds_rows = len(lists) == 1 and any(isinstance(item, dict) and not _is_message(item) for item in lists[0])
     return lists[0] if holds_rows else None
+
+
+def _is_message(item: dict[str, Any]) -> bool:
+    return {"role", "content"} <= item.keys() or {"from", "value"} <= item.keys()
 
 
 def _as_columns(objects: list[dict[str, Any]], numbers: list[int]) -> tuple[list[str], list[int], list[list[Any]]]:

@@ -1,0 +1,55 @@
+"""Questions and answers, with the text or the documents that the answer stands in where the file has them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from dadeum.data.formats._beside import values_of
+from dadeum.data.formats.base import SYSTEM, Halves, Layout, Unread, assistant, lines, matched, system, text_in, user
+from dadeum.data.rows import Table
+
+RANK = 5
+NEEDS = {
+    "question": ("question", "questions", "q", "query", "질문", "질의", "문의", "문제"),
+    "answer": ("answer", "answers", "a", "response", "답변", "응답", "답", "대답", "정답"),
+}
+TASKS = ("answer", "chat")
+_MAY = {
+    "context": ("context", "passage", "지문", "문맥", "본문", "근거문", "참고문"),
+    "document": (
+        "relevant_chunks",
+        "relevant_docs",
+        "relevant_documents",
+        "chunk_ids",
+        "관련 문서",
+        "관련 문단",
+        "근거 문서",
+    ),
+    "system": SYSTEM,
+}
+
+
+def recognise(table: Table, task: str | None, label: str | None) -> Layout | None:
+    return matched(table, TASKS, NEEDS, _MAY)
+
+
+def convert(cells: Sequence[Any], layout: Layout) -> Halves:
+    """The context stands above the question; the documents' names go beside the row, the model does not see them."""
+    asked = lines((layout.optional(cells, "context"), layout.text(cells, "question")))
+    answer, others = _answers(cells, layout)
+    document = values_of(cells[layout.at["document"]]) if "document" in layout.at else ""
+    extra = ({"document": document} if document else {}) | ({"answers": others} if others else {})
+    return Halves([*system(layout.optional(cells, "system")), *user(asked)], assistant(answer), [], extra=extra)
+
+
+def _answers(cells: Sequence[Any], layout: Layout) -> tuple[str, str]:
+    """The answer and, in SQuAD's layout `{"text": [...], "answer_start": [...]}`, the other ones, one a line."""
+    cell = cells[layout.at["answer"]]
+    if not isinstance(cell, dict) or not isinstance(cell.get("text"), list):
+        return layout.text(cells, "answer"), ""
+    column = layout.columns["answer"][0]
+    if not cell["text"]:
+        raise Unread("missing_field", f"{column}.text: []")
+    first, *rest = (text_in(text, f"{column}.text") for text in cell["text"])
+    return first, lines(text for text in dict.fromkeys(rest) if text != first)
