@@ -16,6 +16,7 @@ from dadeum.core.messages import text
 from dadeum.core.recipe import Recipe
 
 if TYPE_CHECKING:
+    from dadeum.data.cleaning import StepCount
     from dadeum.data.tokens import TokenCounter
     from dadeum.models.render import Fitted
 
@@ -55,6 +56,8 @@ class Plan:
     """split → label → rows."""
     removed: dict[str, int] = field(default_factory=dict)
     """reason → rows."""
+    cleaned: list[StepCount] = field(default_factory=list)
+    """Rows that each clean step changed and removed, in the order of the steps."""
     notes: list[str] = field(default_factory=list)
     """Sentences about what was guessed or chosen."""
     lengths: Lengths | None = None
@@ -107,6 +110,7 @@ def _data(recipe: Recipe, counter: TokenCounter | None, found: Plan) -> dict[str
         return {}
     found.rows_in = prepared.rows_in
     found.removed = prepared.removed_by_reason
+    found.cleaned = prepared.steps
     found.used = prepared.labels
     found.notes += prepared.notes
     return prepared.limited.fitted if prepared.limited else {}

@@ -15,9 +15,10 @@ from hypothesis import strategies as st
 from dadeum.core.errors import DataError, Problems
 from dadeum.core.examples import Example
 from dadeum.core.recipe import Recipe
-from dadeum.data import prepare as module
+from dadeum.data import cleaning
 from dadeum.data.prepare import Prepared, prepare
 from dadeum.data.token_lengths import TokenLengths
+from dadeum.data.transforms import Applied
 from dadeum.models.render import Fitted
 from dadeum.tasks import decide
 
@@ -113,7 +114,7 @@ def test_a_row_lost_on_the_way_is_our_bug_and_says_so(
     mail_file: Callable[..., Path], make_recipe: MakeRecipe, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     recipe = make_recipe([{"path": str(mail_file(raw_mail(20)))}])
-    monkeypatch.setattr(module, "apply_step", lambda step, rows, recipe, memory: (rows[1:], []))
+    monkeypatch.setattr(cleaning, "apply_step", lambda step, rows, rules, memory: Applied(rows[1:], []))
     with pytest.raises(AssertionError, match="20 read, 14 used, 0 removed"):
         prepare(recipe)
 

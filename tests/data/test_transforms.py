@@ -3,17 +3,19 @@ from __future__ import annotations
 import html
 import unicodedata
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from dadeum.core.clean_steps import CleanStep
 from dadeum.core.recipe import Recipe
+from dadeum.data.characters import squash_lines, squash_spaces, strip_html
 from dadeum.data.fingerprints import Memory
-from dadeum.data.rows import Row
-from dadeum.data.characters import squash_spaces, strip_html
-from dadeum.data.transforms import apply_step
+from dadeum.data.rows import Removed, Row
+from dadeum.data.transforms import Rules, apply_step
 
 
 @pytest.fixture
@@ -103,34 +105,50 @@ def test_squashing_twice_changes_nothing_more(value: str) -> None:
     assert not any(unicodedata.category(character) == "Cc" for character in once)
 
 
+@given(st.text("가나 a\t\n\r\u200b\x0b-*", max_size=30))
+def test_squashing_lines_twice_changes_nothing_more_and_keeps_every_line(value: str) -> None:
+    once = squash_lines(value)
+    assert squash_lines(once) == once
+    assert squash_spaces(once) == squash_spaces(value)
+
+
+def test_lines_lists_and_indentation_survive_where_a_text_has_lines() -> None:
+    value = "할 일:\r\n-  하나 \u200b\n-  둘\n\n\n\n    코드   한 줄\t끝  \n"
+    assert squash_lines(value) == "할 일:\n- 하나\n- 둘\n\n    코드 한 줄 끝"
+
+
+def applied(step: CleanStep, rows: list[Row], recipe: Recipe, **rules: Any) -> tuple[list[Row], list[Removed]]:
+    done = apply_step(step, rows, replace(Rules.of(recipe), **rules), Memory())
+    return done.rows, done.removed
+
+
 def test_text_steps_change_fields_lists_reason_and_text_together(wide: Recipe) -> None:
     fields: dict[str, Any] = {"subject": "<b>안내</b>", "attachments": ["<i>a</i>.pdf", "<p></p>"]}
     item = row(1, "", fields=fields, reason="<u>왜</u>")
-    rows, removed = apply_step("strip_html", [item], wide, Memory())
-    rows, _ = apply_step("squash_spaces", rows, wide, Memory())
+    rows, removed = applied("strip_html", [item], wide)
+    rows, _ = applied("squash_spaces", rows, wide)
     assert rows[0].fields == {"subject": "안내", "attachments": ["a.pdf"]}
     assert (rows[0].reason, rows[0].text, removed) == ("왜", "안내\na.pdf", [])
 
 
 def test_nfc_composes_and_leaves_compatibility_letters(narrow: Recipe) -> None:
-    rows, _ = apply_step("nfc", [row(1, "\u1109\u1173\u1111\u1162\u11b7 ㅋㅋ Ａ")], narrow, Memory())
+    rows, _ = applied("nfc", [row(1, "\u1109\u1173\u1111\u1162\u11b7 ㅋㅋ Ａ")], narrow)
     assert rows[0].text == "스팸 ㅋㅋ Ａ"
 
 
 def test_rows_without_any_input_are_dropped_and_empty_attachments_are_no_reason(wide: Recipe) -> None:
     full = row(1, "안내", fields={"subject": "안내", "attachments": []})
     empty = row(2, " ", fields={"subject": " ", "attachments": []})
-    rows, removed = apply_step("drop_empty", [full, empty], wide, Memory())
+    rows, removed = applied("drop_empty", [full, empty], wide)
     assert rows == [full]
     assert [(item.id, item.reason) for item in removed] == [("mail:2", "empty")]
 
 
 def test_equal_rows_of_one_label_keep_the_first(narrow: Recipe) -> None:
-    rows, removed = apply_step(
+    rows, removed = applied(
         "drop_exact_duplicates",
         [row(1, "안내"), row(2, "안내", "ALLOW"), row(3, "안내"), row(4, "다른")],
         narrow,
-        Memory(),
     )
     assert [item.id for item in rows] == ["mail:1", "mail:2", "mail:4"]
     assert [(item.id, item.reason, item.detail) for item in removed] == [("mail:3", "exact_duplicate", "mail:1")]
@@ -139,14 +157,54 @@ def test_equal_rows_of_one_label_keep_the_first(narrow: Recipe) -> None:
 def test_near_copies_of_one_label_name_the_kept_row_and_the_similarity(narrow: Recipe) -> None:
     text = "라이나생명 치매보험 평생 간병비 보장 상품 안내드립니다 지금 확인하세요"
     near = text + "!"
-    rows, removed = apply_step(
+    rows, removed = applied(
         "drop_near_duplicates",
         [row(1, text), row(2, near), row(3, near, "ALLOW"), row(4, "전혀 다른 회의 일정 공지")],
         narrow,
-        Memory(),
     )
     assert [item.id for item in rows] == ["mail:1", "mail:3", "mail:4"]
     (gone,) = removed
     # 39 characters have 37 3-grams, the longer text has one more: 37 / 38.
     assert (gone.id, gone.reason, gone.detail) == ("mail:2", "near_duplicate", f"mail:1 ({37 / 38:.2f})")
     assert len(text) == 39
+
+
+# -- texts that change ------------------------------------------------------------------------------
+def test_a_change_is_counted_once_and_the_row_remembers_what_was_read(narrow: Recipe) -> None:
+    rows = [row(1, "<b>안내</b>  메일"), row(2, "그대로")]
+    counts = [
+        apply_step(step, rows, Rules.of(narrow), Memory()).num_changed
+        for step in ("nfc", "strip_html", "squash_spaces")
+    ]
+    assert counts == [0, 1, 1]
+    assert (rows[0].text, rows[0].changed_by) == ("안내 메일", ("strip_html", "squash_spaces"))
+    assert rows[0].as_read == ({"subject": "<b>안내</b>  메일"}, None)
+    assert (rows[1].changed_by, rows[1].as_read) == ((), None)
+
+
+def test_a_reason_that_changes_alone_counts_too(wide: Recipe) -> None:
+    item = row(1, "안내", fields={"subject": "안내", "attachments": []}, reason="<i>광고</i>")
+    assert apply_step("strip_html", [item], Rules.of(wide), Memory()).num_changed == 1
+    assert item.as_read == ({"subject": "안내", "attachments": []}, "<i>광고</i>")
+
+
+def test_misread_text_is_repaired_and_right_text_left_alone(narrow: Recipe) -> None:
+    rows = [row(1, "안녕하세요 고객님".encode().decode("latin-1")), row(2, "카페 café ½"), row(3, "회의록")]
+    assert apply_step("repair_encoding", rows, Rules.of(narrow), Memory()).num_changed == 1
+    assert [item.text for item in rows] == ["안녕하세요 고객님", "카페 café ½", "회의록"]
+
+
+def test_personal_data_is_masked_and_masking_again_changes_nothing(narrow: Recipe) -> None:
+    rows = [row(1, "문의는 010-1234-5678 또는 kim@example.com"), row(2, "회의는 3시")]
+    assert apply_step("mask_pii", rows, Rules.of(narrow), Memory()).num_changed == 1
+    assert "1234" not in rows[0].text
+    assert "kim@" not in rows[0].text
+    assert apply_step("mask_pii", rows, Rules.of(narrow), Memory()).num_changed == 0
+
+
+def test_the_order_of_steps_is_respected(narrow: Recipe) -> None:
+    """Two rows are copies only after their spaces are squashed."""
+    after, _ = applied("drop_exact_duplicates", [row(1, "가 나"), row(2, "가  나")], narrow)
+    assert len(after) == 2
+    squashed, _ = applied("squash_spaces", after, narrow)
+    assert len(applied("drop_exact_duplicates", squashed, narrow)[0]) == 1

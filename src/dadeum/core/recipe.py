@@ -8,25 +8,14 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
 
+from dadeum.core.clean_steps import CleanStep
+from dadeum.core.section import Section
+
 Fraction = Annotated[float, Field(ge=0.0, lt=1.0)]
-CleanStep = Literal["nfc", "strip_html", "squash_spaces", "drop_empty", "drop_exact_duplicates", "drop_near_duplicates"]
 Baseline = Literal["majority", "tfidf", "base_model"]
-
-
-class Section(BaseModel):
-    """Frozen, and deaf to unknown keys: a mistyped key is an error, never a silent default."""
-
-    model_config = ConfigDict(
-        frozen=True,
-        extra="forbid",
-        allow_inf_nan=False,
-        ser_json_inf_nan="constants",
-        use_attribute_docstrings=True,
-        populate_by_name=True,
-    )
 
 
 class Decide(Section):
@@ -103,7 +92,7 @@ class Source(Section):
     """field: column. `label` and `origin` (board, sender, document) are fields too. None: guess and say so."""
     label: str | None = None
     """One label for every row of this source; otherwise map `label` to a column."""
-    label_values: dict[str, str] = {}
+    label_values: dict[str, str] = Field(default_factory=dict)
     """value in the file: label of the task, such as 스팸: BLOCK."""
     sample: Annotated[int, Field(ge=1)] | None = None
     """Take this many rows, drawn with the recipe's seed; the rest is listed as removed (not_sampled)."""
@@ -135,7 +124,7 @@ class Data(Section):
     clean: tuple[CleanStep, ...] = (
         "nfc", "strip_html", "squash_spaces", "drop_empty", "drop_exact_duplicates", "drop_near_duplicates",
     )  # fmt: skip
-    """Steps in this order; every removed row goes to data/removed.parquet with its reason."""
+    """Steps in this order; data/removed.parquet keeps every removed row with its reason, every changed row as read."""
     near_duplicate_similarity: Annotated[float, Field(gt=0.3, le=1.0)] = 0.9
     """Jaccard similarity of character 3-grams from which a row of the same label is removed as a near duplicate."""
     split: Split = Split()
@@ -196,7 +185,7 @@ class Sft(Section):
     save_total_limit: Annotated[int, Field(ge=1)] = 3
     """Checkpoints kept; the best one survives rotation."""
     early_stopping: EarlyStopping | None = None
-    trainer_args: dict[str, Any] = {}
+    trainer_args: dict[str, Any] = Field(default_factory=dict)
     """Passed to trl's SFTConfig unchanged; names are checked before anything is loaded."""
 
 
@@ -206,7 +195,7 @@ Stage = Annotated[Sft, Field()]
 class Evaluate(Section):
     baselines: tuple[Baseline, ...] = ("majority", "tfidf", "base_model")
     """What the tuned model is compared with; base_model is the same model before tuning."""
-    gates: dict[str, str] = {}
+    gates: dict[str, str] = Field(default_factory=dict)
     """metric: condition, such as macro_f1: ">= baselines.tfidf" or ">= 0.8". A failed gate is exit code 1."""
     generate_rows: Annotated[int, Field(ge=0)] = 200
     """Test rows that are also answered freely, for JSON validity and agreement with the scored label."""

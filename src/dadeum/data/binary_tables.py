@@ -12,7 +12,7 @@ from typing import Any
 
 from dadeum.core.errors import DataError
 from dadeum.data.engine import load_daft
-from dadeum.data.rows import BadRow, excerpt
+from dadeum.data.rows import BadRow, excerpt, unreadable
 from dadeum.data.text_tables import Read, column_names
 
 _DAMAGED_XLSX = (zipfile.BadZipFile, zlib.error, KeyError, ValueError, TypeError, OSError, EOFError, SyntaxError)
@@ -65,7 +65,8 @@ def _below_header(sheet: list[tuple[Any, ...]]) -> Read:
     for number, cells in enumerate(sheet[start + 1 :], start=start + 2):
         found = _trimmed(cells)
         if len(found) > len(columns):
-            bad.append(BadRow(number, "ragged_row", f"{len(found)} ≠ {len(columns)}", excerpt(found)))
+            problem = f"{len(found)} ≠ {len(columns)}"
+            bad.append(BadRow(number, "ragged_row", problem, excerpt(found), unreadable(found)))
         else:
             numbers.append(number)
             rows.append(found + [None] * (len(columns) - len(found)))

@@ -13,6 +13,7 @@ from dadeum.core.examples import to_table
 from dadeum.core.progress import Progress, silent
 from dadeum.core.recipe import Recipe
 from dadeum.core.run import Run, atomic, file_hash
+from dadeum.data.cleaning import StepCount
 from dadeum.data.columns import FieldMap
 from dadeum.data.prepare import Prepared, prepare
 from dadeum.data.rows import Removed
@@ -32,6 +33,10 @@ class BuildResult:
     """Rows per split."""
     removed: dict[str, int]
     """Rows per reason, commonest first."""
+    changed: int
+    """Rows that are used otherwise than they were read."""
+    steps: list[StepCount]
+    """What each clean step did, in its order."""
     labels: dict[str, dict[str, int]]
     """Rows per split and label."""
     guesses: dict[str, FieldMap]
@@ -54,16 +59,17 @@ def build_data(recipe: Recipe, run: Run, progress: Progress = silent, fits: Fits
     prepared = prepare(recipe, fits, progress)
     for name, examples in prepared.examples.items():
         _write(to_table(examples), run, name)
-    _write(removed_table(prepared.removed), run, "removed")
+    _write(removed_table([*prepared.removed, *prepared.changed]), run, "removed")
     run.record("data", _record(prepared, run))
     seconds = round(time.perf_counter() - started, 2)
     return BuildResult(
-        prepared.rows_in, prepared.used, prepared.removed_by_reason, prepared.labels, prepared.guesses, seconds
-    )
+        prepared.rows_in, prepared.used, prepared.removed_by_reason, len(prepared.changed), prepared.steps,
+        prepared.labels, prepared.guesses, seconds,
+    )  # fmt: skip
 
 
 def removed_table(removed: list[Removed]) -> pa.Table:
-    """Columns id, source, origin, text, label, reason, detail."""
+    """Columns id, source, origin, text, label, reason, detail, kind (removed or changed), original (JSON as read)."""
     columns = {field.name: [getattr(row, field.name) for row in removed] for field in fields(Removed)}
     return pa.table(columns, schema=REMOVED_SCHEMA)
 
@@ -79,6 +85,8 @@ def _record(prepared: Prepared, run: Run) -> dict[str, Any]:
         "rows_in": prepared.rows_in,
         "used": prepared.used,
         "removed": prepared.removed_by_reason,
+        "changed": len(prepared.changed),
+        "clean": [{"step": step.step, "changed": step.changed, "removed": step.removed} for step in prepared.steps],
         "labels": prepared.labels,
         "token_lengths": asdict(prepared.limited.lengths) if prepared.limited else None,
         "notes": prepared.notes,

@@ -60,8 +60,27 @@ _FILLER = "\u3164"
 UNSEEN = re.compile(f"[{_INVISIBLE_SET}\u200d{_FILLER}]")
 
 
+_LINE_END = re.compile(r"\r\n?|[\v\f\x1c-\x1e\x85\u2028\u2029]")
+_BLANK_LINES = re.compile(r"\n{3,}")
+
+
 def squash_spaces(value: str) -> str:
     """Invisible characters removed, every run of white space one space, ends trimmed."""
+    return squash(_visible(value))
+
+
+def squash_lines(value: str) -> str:
+    """As `squash_spaces`, line by line: line ends, indentation and one blank line stay, for lists, verse and code."""
+    lines = _LINE_END.sub("\n", _visible(value)).split("\n")
+    return _BLANK_LINES.sub("\n\n", "\n".join(map(_squashed_line, lines))).strip()
+
+
+def _squashed_line(line: str) -> str:
+    words = line.lstrip()
+    return line[: len(line) - len(words)] + squash(words) if words else ""
+
+
+def _visible(value: str) -> str:
     if not (value.isascii() and value.isprintable()) and UNSEEN.search(value):
-        value = JOINER.sub("", INVISIBLE.sub("", value.replace(_FILLER, " ")))
-    return squash(value)
+        return JOINER.sub("", INVISIBLE.sub("", value.replace(_FILLER, " ")))
+    return value

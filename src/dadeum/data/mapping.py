@@ -9,13 +9,13 @@ from typing import Any
 
 from dadeum.core.errors import DataError
 from dadeum.core.korean import nfc
-from dadeum.core.plugins import find
 from dadeum.core.recipe import Decide, Source
 from dadeum.core.run import file_hash
 from dadeum.data.cells import field_value, is_missing, label_text, text_of
 from dadeum.data.columns import FieldMap, find_columns, is_list_field
 from dadeum.data.nearest import nearest
-from dadeum.data.rows import BadRow, Removed, Row, Table, excerpt, remove, row_id
+from dadeum.data.row_kinds import FieldRows
+from dadeum.data.rows import BadRow, Removed, Row, Table, as_json, excerpt, remove, row_id
 from dadeum.data.sources import read_source
 
 # Spreadsheets and exports end in them; they say nothing, so they are listed and no reason to stop.
@@ -49,11 +49,21 @@ def read_rows(source: Source, task: Decide, seed: int) -> SourceRows:
     if source.on_bad_rows == "raise":
         _raise_for([row for row in bad if row.reason not in _HARMLESS], table, task)
     removed = [
-        Removed(row_id(table.name, row.number), table.name, table.name, row.text, "", row.reason, row.detail)
+        Removed(
+            row_id(table.name, row.number),
+            table.name,
+            table.name,
+            row.text,
+            "",
+            row.reason,
+            row.detail,
+            original=row.original,
+        )
         for row in bad
     ]
     rows, not_sampled = _sample(rows, source.sample, f"{seed}:{table.name}")
-    removed += [remove(row, "not_sampled") for row in not_sampled]
+    kind = FieldRows(task)
+    removed += [remove(row, "not_sampled", original=as_json(kind.original(row))) for row in not_sampled]
     return SourceRows(
         table.name, table.path.name, table.format, table.encoding, file_hash(table.path), table.num_rows,
         field_map, rows, removed,
@@ -75,20 +85,21 @@ def _map_rows(table: Table, field_map: FieldMap, source: Source, task: Decide) -
     position = {name: table.columns.index(column) for name, column in field_map.columns.items()}
     inputs = [(name, position[name], is_list_field(name)) for name in task.input_fields]
     reason_at = position.get(task.reason_field) if task.reason_field else None
-    plain_text = find("tasks", task.type).plain_text
+    kind = FieldRows(task)
     rows, bad = [], []
     for number, cells in zip(table.numbers, table.rows, strict=True):
         fields = {name: field_value(cells[at], is_list) for name, at, is_list in inputs}
         label = source.label if source.label is not None else label_text(cells[position["label"]])
         label = field_map.label_values.get(label, label)
-        text = plain_text(task, fields)
-        if label not in task.labels:
-            problem = "missing_label" if is_missing(label) else "unknown_label"
-            bad.append(BadRow(number, problem, excerpt(label), text))
-            continue
         origin = nfc(text_of(cells[position["origin"]])).strip() if "origin" in position else ""
         reason = text_of(cells[reason_at]) if reason_at is not None else None
-        rows.append(Row(row_id(table.name, number), table.name, origin or table.name, fields, label, reason, text))
+        text = kind.plain_text(fields)
+        row = Row(row_id(table.name, number), table.name, origin or table.name, fields, label, reason, text)
+        if label in task.labels:
+            rows.append(row)
+        else:
+            problem = "missing_label" if is_missing(label) else "unknown_label"
+            bad.append(BadRow(number, problem, excerpt(label), text, as_json(kind.original(row))))
     return rows, bad
 
 

@@ -17,6 +17,7 @@ from dadeum.core.messages import text
 from dadeum.core.plugins import find
 from dadeum.core.progress import Progress, silent
 from dadeum.core.recipe import Recipe
+from dadeum.data.cleaning import StepCount, changed_rows, clean_rows, with_originals
 from dadeum.data.columns import FieldMap, as_yaml
 from dadeum.data.engine import keeping_objects
 from dadeum.data.fingerprints import Memory
@@ -25,7 +26,7 @@ from dadeum.data.rows import Removed, Row
 from dadeum.data.sources import source_name
 from dadeum.data.split import Placed, split_rows
 from dadeum.data.token_lengths import Fits, Limited, apply_limit
-from dadeum.data.transforms import apply_step
+from dadeum.data.transforms import Rules
 
 
 @dataclass(frozen=True)
@@ -49,6 +50,10 @@ class Prepared:
     """train, validation, test."""
     removed: list[Removed]
     """In the order of the steps."""
+    changed: list[Removed]
+    """One per row that is used otherwise than it was read, with what it was."""
+    steps: list[StepCount]
+    """What each step of `data.clean` did, in its order."""
     rows_in: int
     """Rows of all files, readable or not."""
     sources: list[SourceFacts]
@@ -103,15 +108,15 @@ def prepare(recipe: Recipe, fits: Fits | None = None, progress: Progress = silen
 def _prepare(recipe: Recipe, fits: Fits | None, progress: Progress) -> Prepared:
     seconds: dict[str, float] = {}
     sources = _read_all(recipe, seconds, progress)
-    rows = [row for source in sources for row in source.rows]
+    every = [row for source in sources for row in source.rows]
     removed = [row for source in sources for row in source.removed]
     memory = Memory()
-    steps = recipe.data.clean
-    for number, step in enumerate(steps, start=1):
-        with _timed(step, seconds):
-            rows, gone = apply_step(step, rows, recipe, memory)
-        removed += gone
-        progress("data.progress.clean", number, len(steps))
+    rules = Rules.of(recipe)
+    cleaned = clean_rows(every, recipe.data.clean, rules, memory, progress)
+    rows = cleaned.rows
+    removed += cleaned.removed
+    for step in cleaned.steps:
+        seconds[step.step] = seconds.get(step.step, 0.0) + step.seconds
     if not rows:
         counts = Counter(row.reason for row in removed).most_common()
         raise DataError("data.nothing_left", reasons=", ".join(f"{reason} {count}" for reason, count in counts))
@@ -128,7 +133,13 @@ def _prepare(recipe: Recipe, fits: Fits | None, progress: Progress) -> Prepared:
         removed += limited.removed
     rows_in = sum(source.num_rows for source in sources)
     _count(rows_in, examples, removed)
-    return Prepared(examples, removed, rows_in, [_facts(source) for source in sources], limited, seconds)
+    with _timed("originals", seconds):
+        removed = with_originals(removed, every, rules.kind)
+        gone = {item.id for item in removed}
+        used = [row for row in rows if row.id not in gone]
+        changed = changed_rows(used, rules.kind, limited.cut if limited else ())
+    facts = [_facts(source) for source in sources]
+    return Prepared(examples, removed, changed, cleaned.steps, rows_in, facts, limited, seconds)
 
 
 def _read_all(recipe: Recipe, seconds: dict[str, float], progress: Progress) -> list[SourceRows]:

@@ -44,6 +44,11 @@ class Limited:
     lengths: TokenLengths
 
     @property
+    def cut(self) -> set[str]:
+        """Ids of the examples whose input was shortened."""
+        return {row.example.id for rows in self.fitted.values() for row in rows if row.example and row.was_cut}
+
+    @property
     def examples(self) -> dict[str, list[Example]]:
         return {name: [row.example for row in rows if row.example] for name, rows in self.fitted.items()}
 
