@@ -9,35 +9,26 @@ import errno
 import os
 import shutil
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from dadeum import __version__
+from dadeum import __version__, cli_data
 from dadeum.core.errors import DadeumError, RecipeError
 from dadeum.core.messages import current_language, text
 from dadeum.core.recipe import Recipe
-from dadeum.core.recipe_file import dump, load_recipe, shipped_recipes
-from dadeum.core.run import Run, read_json, write_text
-from dadeum.terminal import bars, calm_libraries, out, say, show_error, show_findings, show_plan
+from dadeum.core.recipe_file import load_recipe, shipped_recipes
+from dadeum.core.run import Run, read_json
+from dadeum.targets import DataFile, Folder, Override, Profile, RecipeName, RunFolder, new_run, reopen
+from dadeum.terminal import bars, out, prepare_models, say, show_error, show_plan
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help=text("cli.help.app"), pretty_exceptions_enable=False)
-data_app = typer.Typer(no_args_is_help=True, help=text("cli.help.data"))
 recipes_app = typer.Typer(no_args_is_help=True, help=text("cli.help.recipes"))
 models_app = typer.Typer(no_args_is_help=True, help=text("cli.help.models"))
-app.add_typer(data_app, name="data")
+app.add_typer(cli_data.app, name="data")
 app.add_typer(recipes_app, name="recipes")
 app.add_typer(models_app, name="models")
-
-RecipeName = Annotated[str, typer.Argument(help=text("cli.help.recipe"))]
-Target = Annotated[str, typer.Argument(help=text("cli.help.target"))]
-Profile = Annotated[str | None, typer.Option(help=text("cli.help.profile"))]
-DataFile = Annotated[Path | None, typer.Option("--data", help=text("cli.help.data_file"))]
-Override = Annotated[list[str] | None, typer.Option("--set", help=text("cli.help.set"))]
-Folder = Annotated[Path | None, typer.Option("--out", help=text("cli.help.out"))]
 
 
 @app.callback(invoke_without_command=True)
@@ -66,14 +57,14 @@ def run_command(
     if (recipe is None) == (resume is None):
         raise RecipeError("cli.recipe_or_resume")
     if resume is not None:
-        resolved, run = _reopen(resume, set_)
+        resolved, run = reopen(resume, set_)
         say("cli.resuming", folder=run.folder)
         with bars() as progress:
             pipeline.run(resolved, run, progress)
     else:
         resolved = load_recipe(str(recipe), profile, tuple(set_ or ()), data)
         _preflight(resolved)
-        with _new_run(resolved, folder) as run, bars() as progress:
+        with new_run(resolved, folder) as run, bars() as progress:
             say("cli.running", name=resolved.name, folder=run.folder)
             pipeline.run(resolved, run, progress)
     _conclude(run)
@@ -84,48 +75,21 @@ def plan(recipe: RecipeName, profile: Profile = None, data: DataFile = None, set
     _preflight(load_recipe(recipe, profile, tuple(set_ or ()), data))
 
 
-@data_app.command("build", help=text("cli.help.data_build"))
-def data_build(
-    target: Target, profile: Profile = None, data: DataFile = None, set_: Override = None, folder: Folder = None
-) -> None:
-    from dadeum import pipeline
-
-    with _target(target, profile, data, set_, folder) as (recipe, run), bars() as progress:
-        pipeline.build(recipe, run, progress)
-    _show_data(run)
-    say("cli.folder", folder=run.folder)
-
-
-@data_app.command("check", help=text("cli.help.data_check"))
-def data_check(
-    target: Target, profile: Profile = None, data: DataFile = None, set_: Override = None, folder: Folder = None
-) -> None:
-    from dadeum import pipeline
-    from dadeum.core.findings import read_findings
-
-    with _target(target, profile, data, set_, folder) as (recipe, run), bars() as progress:
-        try:
-            pipeline.build_and_check(recipe, run, progress)
-        finally:
-            show_findings(read_findings(run.findings_path))
-    say("cli.folder", folder=run.folder)
-
-
 @app.command(help=text("cli.help.train"))
-def train(run_folder: Annotated[Path, typer.Argument(help=text("cli.help.run_folder"))]) -> None:
+def train(run_folder: RunFolder) -> None:
     from dadeum import pipeline
 
-    recipe, run = _reopen(run_folder, None)
+    recipe, run = reopen(run_folder, None)
     with bars() as progress:
         pipeline.train(recipe, run, progress)
     say("cli.trained", folder=run.adapter_folder(recipe))
 
 
 @app.command(help=text("cli.help.evaluate"))
-def evaluate(run_folder: Annotated[Path, typer.Argument(help=text("cli.help.run_folder"))]) -> None:
+def evaluate(run_folder: RunFolder) -> None:
     from dadeum import pipeline
 
-    recipe, run = _reopen(run_folder, None)
+    recipe, run = reopen(run_folder, None)
     with bars() as progress:
         pipeline.evaluate(recipe, run, progress)
     pipeline.report(recipe, run)
@@ -146,14 +110,14 @@ def compare(
 
 @app.command(help=text("cli.help.export"))
 def export(
-    run_folder: Annotated[Path, typer.Argument(help=text("cli.help.run_folder"))],
+    run_folder: RunFolder,
     format: Annotated[str | None, typer.Option(help="adapter | merged")] = None,
 ) -> None:
     from dadeum.serving.export import export as ship
 
     if format not in (None, "adapter", "merged"):
         raise RecipeError("cli.export_format", format=format)
-    recipe, run = _reopen(run_folder, None)
+    recipe, run = reopen(run_folder, None)
     exported = ship(recipe, run, format)
     say("cli.exported", folder=exported.folder, size=exported.size_mb, difference=exported.largest_logit_difference)
 
@@ -200,49 +164,6 @@ def _preflight(recipe: Recipe) -> None:
     show_plan(recipe, make_plan(recipe))
 
 
-@contextmanager
-def _new_run(recipe: Recipe, folder: Path | None) -> Iterator[Run]:
-    """A new run folder; it disappears again when the data turns out to be unusable: nothing half-written."""
-    run = Run.create(recipe, folder)
-    try:
-        yield run
-    except DadeumError:
-        if run.manifest()["steps"].get("data.build", {}).get("status") != "done":
-            shutil.rmtree(run.folder)
-            for parent in (run.folder.parent, run.folder.parent.parent) if folder is None else ():
-                if not any(parent.iterdir()):
-                    parent.rmdir()
-        raise
-
-
-@contextmanager
-def _target(
-    target: str, profile: str | None, data: Path | None, set_: list[str] | None, folder: Path | None
-) -> Iterator[tuple[Recipe, Run]]:
-    """A run folder to go on with, or a recipe for a new one."""
-    if (Path(target) / "manifest.json").is_file():
-        yield _reopen(Path(target), set_)
-        return
-    recipe = load_recipe(target, profile, tuple(set_ or ()), data)
-    with _new_run(recipe, folder) as run:
-        yield recipe, run
-
-
-def _reopen(folder: Path, set_: list[str] | None) -> tuple[Recipe, Run]:
-    run = Run.open(folder)
-    recipe = load_recipe(run.recipe_path, overrides=tuple(set_ or ()))
-    if set_:
-        write_text(run.recipe_path, dump(recipe))
-    return recipe, run
-
-
-def _show_data(run: Run) -> None:
-    data = run.manifest()["data"]
-    used = ", ".join(f"{split} {count:,}" for split, count in data["used"].items())
-    removed = ", ".join(f"{reason} {count:,}" for reason, count in data["removed"].items()) or "0"
-    say("cli.data_built", rows_in=f"{data['rows_in']:,}", used=used, removed=removed)
-
-
 def _conclude(run: Run) -> None:
     """Before, after, baseline; the verdict; where the report is. Exit code 1 when a gate failed."""
     from dadeum.evaluation.report import summary_lines, verdict_line
@@ -263,12 +184,8 @@ def _conclude(run: Run) -> None:
 
 def main() -> None:
     """Entry point: users' mistakes become one sentence, our bugs keep their traceback."""
-    heavy = {"run", "plan", "data", "train", "evaluate", "export"} & set(sys.argv[1:])
-    if heavy and "--help" not in sys.argv:
-        from dadeum.models.precision import prepare_cpu
-
-        prepare_cpu()
-        calm_libraries()
+    if {"run", "plan", "train", "evaluate", "export"} & set(sys.argv[1:]) and "--help" not in sys.argv:
+        prepare_models()
     try:
         app()
     except DadeumError as error:

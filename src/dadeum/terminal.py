@@ -4,25 +4,42 @@ from __future__ import annotations
 
 import sys
 import time
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 from rich.progress import TimeRemainingColumn as TimeLeftColumn
+from rich.table import Table
+from rich.text import Text
 
 from dadeum.core.errors import DadeumError, Problems
 from dadeum.core.findings import Finding
 from dadeum.core.messages import catalogue, current_language, text
+from dadeum.core.pages import printable
 from dadeum.core.recipe import Recipe
+from dadeum.core.words import Words, duration, finding_title, finding_words, wording_or
 
 if TYPE_CHECKING:
+    from dadeum.data.doctor import Diagnosis
     from dadeum.planning import Plan
 
 out = Console(highlight=False)
 err = Console(stderr=True, highlight=False)
+MAX_SCREEN_LINES = 40
+"""A diagnosis stays on one screen; the rest is on its page."""
+_COLOURS = {
+    "block": "bold red",
+    "warn": "yellow",
+    "info": "cyan",
+    "unusable": "red",
+    "fixable": "yellow",
+    "trainable": "green",
+}
 
 
 class Bars:
@@ -79,6 +96,14 @@ def show_error(error: DadeumError) -> None:
     err.print(str(error), markup=False, style="red" if sys.stderr.isatty() else None, soft_wrap=True)
 
 
+def prepare_models() -> None:
+    """Before anything imports torch: the CPU's safe instructions, and libraries that keep quiet."""
+    from dadeum.models.precision import prepare_cpu
+
+    prepare_cpu()
+    calm_libraries()
+
+
 def calm_libraries() -> None:
     """Keep what libraries chatter about out of the terminal; their errors still come through."""
     import logging
@@ -107,6 +132,9 @@ def show_plan(recipe: Recipe, plan: Plan) -> None:
         say("plan.split", split=split, total=sum(labels.values()), labels=shares)
     for reason, count in sorted(plan.removed.items(), key=lambda item: -item[1]):
         say("plan.reason", count=count, reason=_word(f"data.reason.{reason}", reason))
+    for step in plan.cleaned:
+        if step.changed or step.removed:
+            say("plan.clean", step=step.step, changed=step.changed, removed=step.removed)
     if plan.lengths:
         say("plan.lengths", **asdict(plan.lengths))
     for stage in plan.stages:
@@ -134,13 +162,89 @@ def show_findings(findings: list[Finding]) -> None:
     if not findings:
         say("plan.no_findings")
     for finding in findings:
-        values = {"count": finding.count, "total": finding.total} | finding.values
-        title = text(f"checks.{finding.name}.title", **values)
-        severity = text(f"plan.{finding.severity}")
+        severity, title = text(f"page.severity.{finding.severity}"), _said(finding_title(finding))
         say("plan.finding", severity=severity, code=finding.code, title=title, count=finding.count, total=finding.total)
         if finding.severity != "info":
             for part in ("effect", "action"):
-                out.print(f"    {text(f'checks.{finding.name}.{part}', **values)}", markup=False, soft_wrap=True)
+                words = finding_words(finding, part)
+                out.print(f"    {_said(words) if words else ''}", markup=False, soft_wrap=True)
+
+
+# -- the data doctor ------------------------------------------------------------------------------
+def show_diagnosis(diagnosis: Diagnosis, page: Path) -> None:
+    """The verdict, what was read, the findings worst first, what was not looked at, and where the rows are."""
+    _line(text(f"doctor.verdict.{diagnosis.verdict}"), f"bold {_COLOURS[diagnosis.verdict]}")
+    head = [*_read_lines(diagnosis), *map(str, diagnosis.corpus.notes)]
+    for line in head:
+        _line(line, "dim")
+    out.print()
+    if not diagnosis.findings:
+        say("doctor.screen.nothing")
+    # The verdict, three blank lines and the page's path stand around them.
+    _show_worst(diagnosis.findings, MAX_SCREEN_LINES - len(head) - len(diagnosis.not_run) - 5)
+    out.print()
+    for message in diagnosis.not_run:
+        _line(str(message), "dim")
+    say("doctor.screen.page", path=page)
+
+
+def _read_lines(diagnosis: Diagnosis) -> list[str]:
+    """Rows, task, splits and time in one line, then every file."""
+    corpus, language = diagnosis.corpus, current_language()
+    task = _said(wording_or(f"doctor.tasks.{corpus.task}", corpus.task))
+    splits = ", ".join(f"{text(f'page.splits.{split}')} {len(rows):,}" for split, rows in corpus.splits.items() if rows)
+    time_taken, num_rows = duration(diagnosis.seconds).get(language), diagnosis.context.num_rows
+    numbers = {"num_rows": num_rows, "num_checks": diagnosis.num_checks}
+    lines = [text("doctor.screen.files", task=task, splits=splits, time=time_taken, **numbers)]
+    for file in corpus.files:
+        format_name = _said(wording_or(f"data.format.{file.format}", file.format))
+        values = {"name": file.path, "format": format_name, "container": file.container, "num_rows": file.num_rows}
+        key = "doctor.screen.unread" if file.num_unread else "doctor.screen.file"
+        lines.append(text(key, num_unread=file.num_unread, **values))
+    return lines
+
+
+def _show_worst(findings: list[Finding], num_lines: int) -> None:
+    """As many findings as fit, each with what to do where there is room; how many are left is said."""
+    for number, finding in enumerate(findings):
+        shown = _finding_block(finding, with_action=finding.severity != "info")
+        if _height(shown) > num_lines:
+            shown = _finding_block(finding, with_action=False)
+        if _height(shown) > num_lines and finding.severity != "block":
+            return _say_rest(findings[number:])
+        out.print(shown)
+        num_lines -= _height(shown)
+
+
+def _finding_block(finding: Finding, with_action: bool) -> Table:
+    block = Table.grid(padding=(0, 1))
+    for _ in range(3):
+        block.add_column(overflow="fold")
+    severity = Text(text(f"page.severity.{finding.severity}"), _COLOURS[finding.severity])
+    block.add_row(severity, Text(finding.code, "dim"), Text(_said(finding_title(finding))))
+    action = finding_words(finding, "action")
+    if with_action and action:
+        block.add_row("", "", Text(f"→ {_said(action)}", "dim"))
+    return block
+
+
+def _height(block: Table) -> int:
+    return len(out.render_lines(block))
+
+
+def _say_rest(findings: list[Finding]) -> None:
+    counts = Counter(finding.severity for finding in findings)
+    said = (text("doctor.screen.counted", severity=text(f"page.severity.{name}"), num=counts[name]) for name in counts)
+    say("doctor.screen.more", counts=", ".join(said))
+
+
+def _said(words: Words) -> str:
+    """A sentence in the user's language; what would move the cursor of a terminal is written out."""
+    return printable(words.get(current_language()))
+
+
+def _line(sentence: str, style: str) -> None:
+    out.print(Text(printable(sentence), style), soft_wrap=True)
 
 
 def _word(key: str, otherwise: str) -> str:

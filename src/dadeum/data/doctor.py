@@ -5,9 +5,10 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Literal
+from pathlib import Path
+from typing import TYPE_CHECKING
 
-from dadeum.core.findings import Finding
+from dadeum.core.findings import Finding, Verdict, verdict_of
 from dadeum.core.messages import Message
 from dadeum.core.plugins import names
 from dadeum.core.progress import Progress, silent
@@ -15,9 +16,11 @@ from dadeum.data.check import run_checks
 from dadeum.data.context import Context
 from dadeum.data.corpus import Corpus, Given, read_corpus
 from dadeum.data.engine import keeping_objects
+from dadeum.data.results import not_run, write_results
 from dadeum.data.scanning import CHECKS
 
-Verdict = Literal["trainable", "fixable", "unusable"]
+if TYPE_CHECKING:
+    from dadeum.data.budget import Budget
 
 
 @dataclass(frozen=True)
@@ -37,18 +40,43 @@ class Diagnosis:
 
     @property
     def verdict(self) -> Verdict:
-        """unusable: a finding blocks; fixable: there are warnings; trainable: nothing stands against it."""
-        severities = {finding.severity for finding in self.findings}
-        return "unusable" if "block" in severities else "fixable" if "warn" in severities else "trainable"
+        return verdict_of(self.findings)
 
 
 def check_files(
-    files: Sequence[Given], task: str | None = None, full: bool = False, seed: int = 42, progress: Progress = silent
+    files: Sequence[Given],
+    task: str | None = None,
+    tokenizers: Sequence[str] = (),
+    max_length_tokens: int = 2048,
+    full: bool = False,
+    seed: int = 42,
+    progress: Progress = silent,
 ) -> Diagnosis:
-    """Read the files and run every check. Raises DataError for files that cannot be read or recognised."""
+    """Read the files and run every check; `tokenizers` are measured against `max_length_tokens`.
+
+    Raises DataError for files that cannot be read or recognised, ModelError for an unknown tokenizer.
+    """
     started = time.perf_counter()
     with keeping_objects():
         corpus = read_corpus(files, task, progress)
         context = Context(corpus.splits, corpus.task, unread=corpus.unread, full=full, seed=seed)
+        context.budgets.extend(_budgets(context, tokenizers, max_length_tokens))
         findings = run_checks(context, progress)
-    return Diagnosis(corpus, context, findings, len(names(CHECKS)), time.perf_counter() - started)
+    seconds = time.perf_counter() - started
+    return Diagnosis(corpus, context, findings, len(names(CHECKS)), seconds, not_run(context))
+
+
+def _budgets(context: Context, tokenizers: Sequence[str], max_length_tokens: int) -> list[Budget]:
+    if not tokenizers:
+        return []
+    # Imported here: only a tokenizer needs transformers.
+    from dadeum.data.budget import measure_budget
+
+    examples = [example for _, example in context.placed]
+    return [measure_budget(examples, name, max_length_tokens, context.full, context.seed) for name in tokenizers]
+
+
+def write_diagnosis(diagnosis: Diagnosis, folder: Path) -> Path:
+    """Write findings.jsonl, rows.parquet and findings.html; returns the page's path."""
+    title = ", ".join(file.name for file in diagnosis.corpus.files)
+    return write_results(folder, diagnosis.context, diagnosis.findings, diagnosis.seconds, title, diagnosis.corpus)

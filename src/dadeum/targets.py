@@ -1,0 +1,86 @@
+"""What a command works on: a recipe for a new run, a run folder to go on with, or files without a recipe."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from dadeum.core.errors import DadeumError
+from dadeum.core.messages import text
+from dadeum.core.recipe import Recipe
+from dadeum.core.recipe_file import dump, load_recipe, shipped_recipes
+from dadeum.core.run import Run, write_text
+
+if TYPE_CHECKING:
+    from dadeum.data.corpus import Given
+
+RecipeName = Annotated[str, typer.Argument(help=text("cli.help.recipe"))]
+Targets = Annotated[list[str], typer.Argument(help=text("cli.help.target"))]
+Profile = Annotated[str | None, typer.Option(help=text("cli.help.profile"))]
+DataFile = Annotated[Path | None, typer.Option("--data", help=text("cli.help.data_file"))]
+Override = Annotated[list[str] | None, typer.Option("--set", help=text("cli.help.set"))]
+Folder = Annotated[Path | None, typer.Option("--out", help=text("cli.help.out"))]
+RunFolder = Annotated[Path, typer.Argument(help=text("cli.help.run_folder"))]
+
+
+def are_files(targets: Sequence[str]) -> bool:
+    """Whether these are data files; one recipe (a name or YAML) or one run folder is not."""
+    if len(targets) > 1:
+        return True
+    path = Path(targets[0])
+    if (path / "manifest.json").is_file() or path.suffix.lower() in (".yaml", ".yml"):
+        return False
+    return bool(path.suffix) or path.exists() and path.name not in shipped_recipes()
+
+
+def given(targets: Sequence[str], split: str | None = None) -> list[Given]:
+    """`mail.csv` or `mail.csv=BLOCK` as files with a label; a file whose name has an equals sign is that file."""
+    from dadeum.data.corpus import Given
+
+    files = []
+    for target in targets:
+        path, sign, label = target.rpartition("=")
+        labelled = sign and path and not Path(target).exists()
+        files.append(Given(Path(path), label, split) if labelled else Given(Path(target), None, split))
+    return files
+
+
+@contextmanager
+def new_run(recipe: Recipe, folder: Path | None) -> Iterator[Run]:
+    """A new run folder; it disappears again when the data turns out to be unusable: nothing half-written."""
+    run = Run.create(recipe, folder)
+    try:
+        yield run
+    except DadeumError:
+        if run.manifest()["steps"].get("data.build", {}).get("status") != "done":
+            shutil.rmtree(run.folder)
+            for parent in (run.folder.parent, run.folder.parent.parent) if folder is None else ():
+                if not any(parent.iterdir()):
+                    parent.rmdir()
+        raise
+
+
+@contextmanager
+def recipe_or_run(
+    target: str, profile: str | None, data: Path | None, set_: list[str] | None, folder: Path | None
+) -> Iterator[tuple[Recipe, Run]]:
+    """A run folder to go on with, or a recipe for a new one."""
+    if (Path(target) / "manifest.json").is_file():
+        yield reopen(Path(target), set_)
+        return
+    recipe = load_recipe(target, profile, tuple(set_ or ()), data)
+    with new_run(recipe, folder) as run:
+        yield recipe, run
+
+
+def reopen(folder: Path, set_: list[str] | None) -> tuple[Recipe, Run]:
+    run = Run.open(folder)
+    recipe = load_recipe(run.recipe_path, overrides=tuple(set_ or ()))
+    if set_:
+        write_text(run.recipe_path, dump(recipe))
+    return recipe, run
