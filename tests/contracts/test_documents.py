@@ -15,6 +15,10 @@ DOCUMENTS = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
 MAX_LINES = {"README.md": 150, "README.en.md": 150, "ARCHITECTURE.md": 120}
 
 
+# Checks and formats are many and named by what they find; their folders have one line.
+REGISTRIES = {"checks", "formats"}
+
+
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
 def test_links_between_documents_lead_somewhere(document: Path) -> None:
     links = re.findall(r"\]\(([^)#:\s]+)(?:#[^)]*)?\)", document.read_text(encoding="utf-8"))
@@ -36,15 +40,14 @@ def test_the_recipe_in_the_readme_is_valid(name: str, tmp_path: Path) -> None:
 
 def test_the_tree_in_the_architecture_is_the_tree_on_disk() -> None:
     source = ROOT / "src" / "dadeum"
-    # Checks are many and named by what they find; their folder has one line.
-    modules = [path for path in source.rglob("*.py") if path.name != "__init__.py" and path.parent.name != "checks"]
+    modules = [path for path in source.rglob("*.py") if path.name != "__init__.py" and path.parent.name not in REGISTRIES]
     on_disk = {str(path.relative_to(source)) for path in modules}
     assert tree((ROOT / "ARCHITECTURE.md").read_text(encoding="utf-8")) == on_disk
 
 
 @pytest.mark.parametrize("name", ["README.md", "README.en.md"])
 def test_the_readme_has_a_word_for_every_module(name: str) -> None:
-    modules = {path.stem for path in (ROOT / "src" / "dadeum").rglob("*.py") if path.parent.name != "checks"}
+    modules = {path.stem for path in (ROOT / "src" / "dadeum").rglob("*.py") if path.parent.name not in REGISTRIES}
     words = set(re.findall(r"\w+", (ROOT / name).read_text(encoding="utf-8")))
     assert modules - words - {"__init__"} == set()
 

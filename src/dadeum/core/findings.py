@@ -5,6 +5,7 @@ The sentences live in `locales/` under `checks.<name>.{title,effect,action}`, fi
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
@@ -12,6 +13,7 @@ from typing import Any, Literal, NamedTuple
 from dadeum.core.run import read_jsonl, write_jsonl
 
 Severity = Literal["block", "warn", "info"]
+Verdict = Literal["trainable", "fixable", "unusable"]
 SEVERITIES: tuple[Severity, ...] = ("block", "warn", "info")
 
 
@@ -57,6 +59,12 @@ class Finding:
     """Up to three real rows: id, split, text, and what was found in them."""
     hits: list[Hit] = field(default_factory=list, repr=False, compare=False)
     """Every place, for the page and the row file; not part of findings.jsonl."""
+
+
+def verdict_of(findings: Sequence[Finding]) -> Verdict:
+    """unusable: a finding blocks; fixable: there are warnings; trainable: nothing stands against training."""
+    severities = {finding.severity for finding in findings}
+    return "unusable" if "block" in severities else "fixable" if "warn" in severities else "trainable"
 
 
 def write_findings(path: Path, findings: list[Finding]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -9,7 +10,7 @@ from types import ModuleType
 
 from dadeum.core.errors import CheckBlocked, RecipeError
 from dadeum.core.examples import SPLITS, Example, read_examples
-from dadeum.core.findings import SEVERITIES, Finding, Hit, write_findings
+from dadeum.core.findings import SEVERITIES, Finding, Hit
 from dadeum.core.messages import Message
 from dadeum.core.plugins import find, names
 from dadeum.core.progress import Progress, silent
@@ -18,6 +19,7 @@ from dadeum.core.run import Run
 from dadeum.data.context import Context, Tokens, listed
 from dadeum.data.engine import keeping_objects
 from dadeum.data.nearest import nearest
+from dadeum.data.results import write_results
 from dadeum.data.scanning import scan
 from dadeum.data.token_lengths import TokenLengths
 
@@ -34,11 +36,12 @@ class CheckResult:
 
 
 def check_data(recipe: Recipe, run: Run, progress: Progress = silent, tokens: Tokens | None = None) -> CheckResult:
-    """Check the split files of a run and write findings.jsonl.
+    """Check the split files of a run and write findings.jsonl, rows.parquet and findings.html.
 
     `tokens` None loads the tokenizer of the recipe's model. Raises CheckBlocked, after writing, when a check of
     `checks.block_on` fired, and RecipeError when `block_on` names no check.
     """
+    started = time.perf_counter()
     refuse_unknown_checks(recipe)
     if tokens is None:
         from dadeum.data.tokens import TokenCounter
@@ -48,8 +51,9 @@ def check_data(recipe: Recipe, run: Run, progress: Progress = silent, tokens: To
     lengths = TokenLengths(**counted) if counted else None
     with keeping_objects():
         splits = {split: read_examples(run.require(run.split_path(split), "data build")) for split in SPLITS}
-        findings = run_checks(context_of(recipe, splits, tokens, lengths), progress)
-    write_findings(run.findings_path, findings)
+        context = context_of(recipe, splits, tokens, lengths)
+        findings = run_checks(context, progress)
+    write_results(run.folder, context, findings, time.perf_counter() - started, recipe.name)
     for error in blocking(recipe, findings):
         raise error
     return CheckResult(findings, len(names(_PACKAGE)))
@@ -76,9 +80,9 @@ def context_of(
     return Context(splits, recipe.task.type, recipe, recipe.checks, tokens=tokens, lengths=lengths, seed=recipe.seed)
 
 
-def run_checks(context: Context, progress: Progress = silent) -> list[Finding]:
-    """All checks on one context, worst finding first."""
-    checks = names(_PACKAGE)
+def run_checks(context: Context, progress: Progress = silent, only: Sequence[str] | None = None) -> list[Finding]:
+    """All checks (or `only` these) on one context, worst finding first."""
+    checks = names(_PACKAGE) if only is None else only
     hits, looked_at = scan([example for _, example in context.placed])
     findings: list[Finding] = []
     for number, name in enumerate(checks, start=1):
@@ -93,14 +97,18 @@ def run_checks(context: Context, progress: Progress = silent) -> list[Finding]:
 
 
 def judge_texts(check: ModuleType, context: Context, hits: list[Hit], num_rows: int) -> list[Finding]:
-    """What a text check says of its hits: its own `judge(context, hits, num_rows)`, or one Finding of its SEVERITY."""
+    """What a text check says of its hits: its own `judge(context, hits, num_rows)`, or one Finding of its SEVERITY.
+
+    A check with `WARN_SHARE` only informs where less than that share of the rows is concerned.
+    """
     if hasattr(check, "judge"):
         findings: list[Finding] = check.judge(context, hits, num_rows)
         return findings
     kinds = Counter(hit.found["found"] for hit in hits if hit.found)
     share = len({hit.row for hit in hits}) / max(num_rows, 1)
     values = {"places": len(hits), "share": share, "kinds": listed(kinds) or "-"}
-    return context.finding(check.CODE, check.NAME, check.SEVERITY, hits, values, num_rows)
+    severity = check.SEVERITY if share >= getattr(check, "WARN_SHARE", 0.0) else "info"
+    return context.finding(check.CODE, check.NAME, severity, hits, values, num_rows)
 
 
 def _judged(finding: Finding, recipe: Recipe | None) -> Finding:

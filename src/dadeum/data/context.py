@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import random
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Protocol
@@ -12,8 +13,11 @@ from dadeum.core.examples import Example, answer_of, parts
 from dadeum.core.findings import Finding, Hit, Severity
 from dadeum.core.plugins import find
 from dadeum.core.recipe import Checks, Recipe
-from dadeum.data.fingerprints import Memory
+from dadeum.data.budget import Budget
+from dadeum.data.fingerprints import MAX_TEXTS, Memory
+from dadeum.data.pairs import Pairs, pairs_of
 from dadeum.data.rows import Removed
+from dadeum.data.sentences import Sentences, analyse_answers
 from dadeum.data.token_lengths import TokenLengths
 
 MAX_SHOWN = 3
@@ -45,6 +49,8 @@ class Context:
     """None: label_collision is silent."""
     lengths: TokenLengths | None = None
     """None: token_length is silent."""
+    budgets: list[Budget] = field(default_factory=list)
+    """Token counts under each tokenizer that was asked for; empty: token_budget is silent."""
     full: bool = False
     """Slow checks look at every row and not at a sample."""
     seed: int = 42
@@ -67,8 +73,26 @@ class Context:
     def memory(self) -> Memory:
         """Fingerprints of all texts, for checks that compare them."""
         memory = Memory()
-        memory.of([example.text for _, example in self.placed])
+        if self.num_rows <= MAX_TEXTS:
+            memory.of([example.text for _, example in self.placed])
         return memory
+
+    @cached_property
+    def pairs(self) -> Pairs:
+        """Inputs and answers of all rows as numbers, for checks that look for repetition."""
+        return pairs_of(example for _, example in self.placed)
+
+    def sample(self, rows: Sequence[int], most: int) -> list[int]:
+        """At most `most` of the rows, drawn with the seed, in their order; all of them when `full`."""
+        if self.full or len(rows) <= most:
+            return list(rows)
+        return sorted(random.Random(self.seed).sample(rows, most))
+
+    @cached_property
+    def sentences(self) -> Sentences:
+        """The answers' sentences with their speech levels; of a sample of the rows unless `full`."""
+        examples = [example for _, example in self.placed]
+        return analyse_answers(examples, self.full, self.seed, is_text=self.task == "text")
 
     @cached_property
     def parsed(self) -> list[Any]:

@@ -13,6 +13,8 @@ from dadeum.data.engine import load_daft
 from dadeum.data.shingles import Ints, Shingles, shingle
 
 NUM_HASHES = 208
+MAX_TEXTS = 250_000
+"""Texts whose fingerprints are held at once: about 2 GB at 130 characters a text."""
 _SPACE_MARK = "\u2581"
 
 

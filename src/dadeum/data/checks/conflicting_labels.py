@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+import numpy as np
 
 from dadeum.core.findings import Finding, Hit
 from dadeum.data.context import Context
+from dadeum.data.pairs import first_rows, hashed
 
 CODE = "DA302"
 NAME = "conflicting_labels"
 
 
 def check(context: Context) -> list[Finding]:
-    by_text: dict[str, list[tuple[int, str]]] = defaultdict(list)
-    for row, (_, example) in enumerate(context.placed):
-        if example.label:
-            by_text[example.text].append((row, example.label))
-    conflicts = [rows for rows in by_text.values() if len({label for _, label in rows}) > 1]
-    found = [Hit(row, found={"label": label}) for rows in conflicts for row, label in rows]
-    return context.finding(CODE, NAME, "warn", found, {"texts": len(conflicts)})
+    rows = np.flatnonzero(context.pairs.labelled)
+    labels = hashed([context.placed[row][1].label for row in rows])
+    inputs = first_rows(context.pairs.inputs[rows])
+    others = np.zeros(len(rows), dtype=bool)
+    others[inputs[labels != labels[inputs]]] = True
+    concerned = np.flatnonzero(others[inputs])
+    # Rows with one input stand together, because a label alone shows no conflict.
+    concerned = concerned[np.argsort(inputs[concerned], kind="stable")]
+    hits = [Hit(row, found={"label": context.placed[row][1].label}) for row in rows[concerned].tolist()]
+    return context.finding(CODE, NAME, "warn", hits, {"texts": int(others.sum())})

@@ -1,0 +1,102 @@
+"""Kiwi, the Korean morphological analyser, loaded once (1 to 2 s) and only where it is needed.
+
+About 90,000 characters a second with two threads. Offsets count characters of the text as it was given.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from functools import cache
+from itertools import groupby, pairwise
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from kiwipiepy import Kiwi, Token  # type: ignore[import-untyped]
+
+_JOINED = ("J", "E", "XS", "VCP")
+"""Tags (as beginnings) that Korean orthography writes onto the word before."""
+_BEGINS_A_WORD = ("N", "VV", "VA", "M", "I", "XR")
+_MAY_STAND_TOGETHER = {"NNB", "NR"}
+
+
+_MASK = re.compile("#[A-Za-z]+[0-9]*#")
+"""A name or number that was masked, such as #Person1#. Kiwi would read "#입니다" after it as a hashtag."""
+
+
+@cache
+def kiwi() -> Kiwi:
+    """The one Kiwi of this process, with a thread per core."""
+    from kiwipiepy import Kiwi
+
+    return Kiwi(num_workers=-1)
+
+
+def tokenized(texts: Sequence[str]) -> Iterator[list[list[Token]]]:
+    """Per text its sentences as lists of tokens, in order; a line break always ends a sentence.
+
+    A mask such as #Person1# is read as one foreign word; its token's `form` is not the mask.
+    """
+    if not texts:
+        return
+    for text in kiwi().tokenize(
+        [_MASK.sub(_as_word, text) if "#" in text else text for text in texts], split_sents=True
+    ):
+        yield [list(line) for sentence in text for _, line in groupby(sentence, key=_line)]
+
+
+def _as_word(mask: re.Match[str]) -> str:
+    return "X" * len(mask.group())
+
+
+def _line(token: Token) -> int:
+    return int(token.line_number)
+
+
+class Spacing(NamedTuple):
+    """How far the spaces of a text are from where Kiwi would put them."""
+
+    missing: int
+    """Words written onto the one before."""
+    spare: int
+    """Spaces inside a word: before a particle or an ending."""
+    boundaries: int
+    """Gaps between words, as corrected."""
+
+    @property
+    def share(self) -> float:
+        """Corrections per gap; 0 where there is none."""
+        return (self.missing + self.spare) / max(self.boundaries, 1)
+
+
+def spacing(text: str, sentences: Sequence[Sequence[Token]]) -> Spacing:
+    """The spaces of `text` against its tokens (`tokenized`).
+
+    Counts only what orthography does not leave open: compound nouns, auxiliary verbs, numbers with their units and
+    everything beside a symbol may stand together or apart.
+    """
+    missing = spare = boundaries = 0
+    for sentence in sentences:
+        for before, token in pairwise(sentence):
+            if before.tag[0] in "SWUZ" or token.tag[0] in "SWUZ":
+                boundaries += _has_space(text, before.end, token.start)
+            elif _has_space(text, before.end, token.start):
+                spare += (inside := token.tag.startswith(_JOINED))
+                boundaries += not inside
+            elif token.start >= before.end and _must_part(before, token):
+                missing += 1
+                boundaries += 1
+    return Spacing(missing, spare, boundaries)
+
+
+def _has_space(text: str, start: int, end: int) -> bool:
+    return start < end and text[start:end].isspace()
+
+
+def _must_part(before: Token, token: Token) -> bool:
+    """A word that begins after a particle, an adnominal or connecting ending, an adverb or a determiner."""
+    if not token.tag.startswith(_BEGINS_A_WORD) or before.tag.startswith(("N", "X", "V", "EP")):
+        return False
+    if before.tag == "EC" and token.tag[0] == "V":
+        return False  # "떠나보내다" is one word, "떠나 보내다" two
+    return token.tag not in _MAY_STAND_TOGETHER or before.tag == "ETM"

@@ -1,0 +1,63 @@
+"""One answer keeps one speech level: polite (-요, -습니다) or plain (-다, -어), not both.
+
+Quotations, list items, headings, speakers' lines and what people say to themselves ("그랬구나.") do not count.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from dadeum.core.findings import Finding, Hit, Severity
+from dadeum.core.speech import PLAIN, POLITE, SOLILOQUY, Sentence
+from dadeum.data.context import Context
+from dadeum.data.prose import own_prose
+from dadeum.data.sentences import Answer
+
+CODE = "KO101"
+NAME = "mixed_speech"
+
+WARN_SHARE = 0.01
+"""Share of rows from which this is a warning: in 600 human DialogSum-Ko summaries one is mixed (0.2 %)."""
+
+
+def check(context: Context) -> list[Finding]:
+    if context.task == "decide":
+        return []
+    found = context.sentences
+    hits = [hit for answer in found.answers if (hit := mixture(answer))]
+    share = len({hit.row for hit in hits}) / max(found.num_sampled, 1)
+    severity: Severity = "warn" if share >= WARN_SHARE else "info"
+    values = {"share": share, "rows": found.num_rows}
+    return context.finding(CODE, NAME, severity, hits, values, found.num_sampled)
+
+
+def mixture(answer: Answer) -> Hit | None:
+    """The first sentence of the rarer kind; of two equally frequent kinds the plain one."""
+    levels = {sentence.level for sentence in answer.sentences}
+    if not levels & POLITE or not levels & PLAIN:
+        return None
+    prose = own_prose(answer.text)
+    own = [sentence for sentence in answer.sentences if _counts(sentence, prose)]
+    polite = [sentence for sentence in own if sentence.level in POLITE]
+    plain = [sentence for sentence in own if sentence.level in PLAIN and _is_finished(sentence, answer.text)]
+    if not polite or not plain:
+        return None
+    rarer = (polite if len(polite) < len(plain) else plain)[0]
+    usual = Counter(sentence.level for sentence in (plain if rarer in polite else polite)).most_common(1)[0][0]
+    found = {"level": rarer.level, "usual": usual, "polite": len(polite), "plain": len(plain)}
+    return Hit(answer.row, answer.part, rarer.start, rarer.end, found)
+
+
+def _counts(sentence: Sentence, prose: str) -> bool:
+    """The sentence ends in the writer's own words, and is no remark to oneself."""
+    end = prose[sentence.start : sentence.end].rstrip(" .!?~…^\"'”’)")
+    return bool(end) and "가" <= end[-1] <= "힣" and sentence.ending not in SOLILOQUY
+
+
+def _is_finished(sentence: Sentence, text: str) -> bool:
+    """Marked as a sentence or at the end of its line; else it may be a clause ("처음만 어렵지 다음은 쉬워요.")."""
+    line_goes_on = text[sentence.end :].split("\n", 1)[0].strip()
+    return text[sentence.start : sentence.end].rstrip("\"'”’)")[-1:] in _MARKS or not line_goes_on
+
+
+_MARKS = {".", "!", "?", "…", "~", "。"}
