@@ -11,17 +11,21 @@ from typing import Any
 __version__ = "0.1.0"
 
 _HOME = {
+    "Given": "dadeum.data.corpus",
     "Recipe": "dadeum.core.recipe",
     "Run": "dadeum.core.run",
     "build_data": "dadeum.data.build",
     "check_data": "dadeum.data.check",
+    "check_files": "dadeum.data.doctor",
     "compare": "dadeum.evaluation.compare",
+    "convert_files": "dadeum.data.convert",
     "evaluate": "dadeum.evaluation.evaluate",
     "export": "dadeum.serving.export",
     "load_recipe": "dadeum.core.recipe_file",
     "plan": "dadeum.planning",
     "run": "dadeum.pipeline",
     "train": "dadeum.training.train",
+    "write_diagnosis": "dadeum.data.doctor",
     "write_report": "dadeum.evaluation.report",
 }
 

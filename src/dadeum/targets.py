@@ -35,7 +35,7 @@ def are_files(targets: Sequence[str]) -> bool:
     path = Path(targets[0])
     if (path / "manifest.json").is_file() or path.suffix.lower() in (".yaml", ".yml"):
         return False
-    return bool(path.suffix) or path.exists() and path.name not in shipped_recipes()
+    return bool(path.suffix) or (path.exists() and path.name not in shipped_recipes())
 
 
 def given(targets: Sequence[str], split: str | None = None) -> list[Given]:

@@ -12,9 +12,7 @@ from dadeum.core.recipe_file import load_recipe, read_yaml
 
 ROOT = Path(__file__).parents[2]
 DOCUMENTS = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
-MAX_LINES = {"README.md": 150, "README.en.md": 150, "ARCHITECTURE.md": 120}
-
-
+MAX_LINES = {"README.md": 150, "README.en.md": 150, "ARCHITECTURE.md": 160}
 # Checks and formats are many and named by what they find; their folders have one line.
 REGISTRIES = {"checks", "formats"}
 
@@ -40,8 +38,8 @@ def test_the_recipe_in_the_readme_is_valid(name: str, tmp_path: Path) -> None:
 
 def test_the_tree_in_the_architecture_is_the_tree_on_disk() -> None:
     source = ROOT / "src" / "dadeum"
-    modules = [path for path in source.rglob("*.py") if path.name != "__init__.py" and path.parent.name not in REGISTRIES]
-    on_disk = {str(path.relative_to(source)) for path in modules}
+    modules = (path for path in source.rglob("*.py") if path.name != "__init__.py")
+    on_disk = {str(path.relative_to(source)) for path in modules if path.parent.name not in REGISTRIES}
     assert tree((ROOT / "ARCHITECTURE.md").read_text(encoding="utf-8")) == on_disk
 
 

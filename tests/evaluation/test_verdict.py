@@ -136,9 +136,7 @@ def test_limits_that_do_not_hold_are_not_named(make_run: MakeRun) -> None:
 
 def test_notices_of_evaluate_stand_among_the_limits(make_run: MakeRun) -> None:
     recipe, run = make_run()
-    change(
-        run, warnings=[{"key": "page.units.rows", "values": {"num": 7}}, {"key": "no.such.key", "values": {"n": 3}}]
-    )
+    change(run, warnings=[{"key": "page.units.rows", "values": {"num": 7}}, {"key": "no.such.key", "values": {"n": 3}}])
     said = [sentence.ko for sentence in judged((recipe, run)).cautions]
     assert "7건" in said
     assert "no.such.key (n=3)" in said

@@ -10,7 +10,7 @@ from types import ModuleType
 
 from dadeum.core.errors import CheckBlocked, RecipeError
 from dadeum.core.examples import SPLITS, Example, read_examples
-from dadeum.core.findings import SEVERITIES, Finding, Hit
+from dadeum.core.findings import SEVERITIES, Finding, Hit, Severity
 from dadeum.core.messages import Message
 from dadeum.core.plugins import find, names
 from dadeum.core.progress import Progress, silent
@@ -107,7 +107,7 @@ def judge_texts(check: ModuleType, context: Context, hits: list[Hit], num_rows: 
     kinds = Counter(hit.found["found"] for hit in hits if hit.found)
     share = len({hit.row for hit in hits}) / max(num_rows, 1)
     values = {"places": len(hits), "share": share, "kinds": listed(kinds) or "-"}
-    severity = check.SEVERITY if share >= getattr(check, "WARN_SHARE", 0.0) else "info"
+    severity: Severity = check.SEVERITY if share >= getattr(check, "WARN_SHARE", 0.0) else "info"
     return context.finding(check.CODE, check.NAME, severity, hits, values, num_rows)
 
 

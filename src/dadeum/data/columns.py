@@ -154,9 +154,7 @@ def _guess_label_values(table: Table, column: str | None, task: Decide) -> dict[
     if column is None:
         return {}
     meaning = {
-        plain_name(word): label
-        for label in task.labels
-        for word in (label, *_LABEL_WORDS.get(plain_name(label), ()))
+        plain_name(word): label for label in task.labels for word in (label, *_LABEL_WORDS.get(plain_name(label), ()))
     }
     position = table.columns.index(column)
     values = Counter(label_text(cells[position]) for cells in table.rows)

@@ -187,9 +187,7 @@ class _Reading:
 
     def _note(self, facts: FileFacts, layout: Layout, done: FileRows, is_by_name: bool) -> None:
         """What was taken for what."""
-        columns = ", ".join(
-            name if name == column else f"{name} ← {column}" for name, column in facts.columns.items()
-        )
+        columns = ", ".join(name if name == column else f"{name} ← {column}" for name, column in facts.columns.items())
         shape, task = Message(f"data.format.{facts.format}"), Message(f"doctor.tasks.{self.task}")
         values = {"source": facts.name, "format": shape, "columns": columns, "task": task}
         self.notes += [Message("data.note.read", values), *layout.notes]

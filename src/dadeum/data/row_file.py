@@ -63,7 +63,8 @@ def write_rows(path: Path, context: Context, findings: Sequence[Finding]) -> int
 
 def _batch(finding: Finding, columns: Mapping[str, list[Any]], num_lines: int) -> pa.RecordBatch:
     said = {name: [getattr(finding, name)] * num_lines for name in ("code", "name", "severity")}
-    return pa.RecordBatch.from_pydict({name: (said | columns)[name] for name in SCHEMA.names}, schema=SCHEMA)
+    every = {**said, **columns}
+    return pa.RecordBatch.from_pydict({name: every[name] for name in SCHEMA.names}, schema=SCHEMA)
 
 
 def _hits(hits: Sequence[Hit], context: Context) -> dict[str, list[Any]]:

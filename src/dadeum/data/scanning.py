@@ -98,7 +98,8 @@ def _collect(examples: Sequence[Example]) -> _Texts:
             texts.rows.append(row)
             texts.numbers.append(texts.distinct.setdefault(part.text, len(texts.distinct)))
             texts.names.append(part.name)
-            texts.roles.append(_BITS[part.role])
+            # A role that `roles` will speak of is looked at as an input.
+            texts.roles.append(_BITS.get(part.role, _BITS["user"]))
     return texts
 
 
