@@ -76,7 +76,7 @@ def main() -> None:
         with path.open("w", encoding="utf-8") as file:
             file.writelines(f"{row}\n" for row in rows(options.rows))
         print(f"{options.rows:,} rows, {path.stat().st_size / 1e6:.0f} MB", flush=True)
-        command = [sys.executable, "-m", "dadeum.cli", "data", "check", str(path), "--out", f"{folder}/out"]
+        command = [sys.executable, "-m", "dadeum", "data", "check", str(path), "--out", f"{folder}/out"]
         command += ["--full"] if options.full else []
         started = time.perf_counter()
         environment = os.environ | ({"DAFT_RUNNER": "ray"} if options.ray else {})

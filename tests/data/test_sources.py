@@ -151,7 +151,6 @@ def test_two_columns_with_one_name(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "content"),
     [
-        ("mail.pdf", b"%PDF-1.7 ..."),
         ("mail.xls", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + b"\0" * 100),
         ("mail.csv.gz", b"\x1f\x8b\x08\x00" + b"x" * 20),
         ("mail.xls", "<html><table><tr><td>제목</td></tr></table></html>".encode()),
@@ -162,6 +161,12 @@ def test_what_is_no_table_is_named_as_such(tmp_path: Path, name: str, content: b
     path = tmp_path / name
     path.write_bytes(content)
     assert refused(path).key == "data.unknown_format"
+
+
+def test_a_pdf_is_a_source_and_not_training_data(tmp_path: Path) -> None:
+    path = tmp_path / "mail.csv"
+    path.write_bytes(b"%PDF-1.7 ...")
+    assert refused(path).key == "data.is_pdf"
 
 
 def test_another_zip_file_is_no_spreadsheet(tmp_path: Path) -> None:

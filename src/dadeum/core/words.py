@@ -23,7 +23,7 @@ _MOST_DIGITS = 4
 _CODE = re.compile("`([^`]+)`")
 _PERCENT = re.compile(r"\.(\d)%")
 _KIND = re.compile("[a-z][a-z0-9_]*")
-_COUNTED = {"kinds", "others", "problems", "reasons"}
+_COUNTED = {"kind", "kinds", "others", "problems", "reasons"}
 """Values of a finding that count kinds of what was found."""
 
 

@@ -119,10 +119,14 @@ def _unsaid(finding: Finding) -> list[tuple[Words, Words]]:
     sentences = (korean.get(f"checks.{finding.name}.{part}", "") for part in ("title", "effect", "action"))
     said = {name for sentence in sentences for _, name, _, _ in Formatter().parse(sentence) if name}
     return [
-        (wording(f"doctor.values.{name}"), plain(number(value, 3 if isinstance(value, float) else 0)))
+        (wording(f"doctor.values.{name}"), kinds(value) if isinstance(value, str) else _number(value))
         for name, value in finding.values.items()
         if name not in said and f"doctor.values.{name}" in korean and value not in (None, "", "-")
     ]
+
+
+def _number(value: float) -> Words:
+    return plain(number(value, 3 if isinstance(value, float) else 0))
 
 
 # -- rows -----------------------------------------------------------------------------------------

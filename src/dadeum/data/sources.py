@@ -58,7 +58,7 @@ def read_source(source: Source) -> Table:
         return _checked(source, path, "xlsx", None, _read_zip(content, path))
     for magic, kind in _FOREIGN.items():
         if content.startswith(magic):
-            raise DataError("data.unknown_format", path=path, start=kind)
+            raise DataError("data.is_pdf" if kind == "PDF" else "data.unknown_format", path=path, start=kind)
     suffix = path.suffix.lower()
     if suffix in (".parquet", ".xlsx") and detect(content) is None:
         raise DataError("data.damaged", path=path, format=suffix[1:], detail=content[:8].hex(" "))

@@ -23,7 +23,7 @@ _NUM_SHOWN = 3
 
 
 def check(context: Context) -> list[Finding]:
-    if context.task == "decide":
+    if context.task in ("decide", "retrieve"):  # nothing is written in words of its own
         return []
     answers = [
         (row, part.name, part.text)

@@ -25,7 +25,7 @@ _LEVELS: tuple[Level, ...] = ("hapsyo", "haeyo", "hao", "hage", "hae", "haera", 
 
 
 def check(context: Context) -> list[Finding]:
-    if context.task == "decide":
+    if context.task in ("decide", "retrieve"):  # nothing is written in words of its own
         return []
     found = context.sentences
     levels: dict[int, Level] = {row: _level(answers) for row, answers in found.by_row.items()}
@@ -34,7 +34,8 @@ def check(context: Context) -> list[Finding]:
     if len(kinds) < MIN_ROWS or _minority(counts) < MIN_MINORITY:
         return []
     by_prompt = _unexplained(context, kinds)
-    severity: Severity = "info" if by_prompt < MIN_MINORITY else "warn"
+    # Bare texts are not yet what a model is taught to write.
+    severity: Severity = "info" if by_prompt < MIN_MINORITY or context.task == "text" else "warn"
     usual = counts.most_common(1)[0][0]
     hits = _hits(found, levels, {row for row, kind in kinds.items() if kind != usual})
     by_level: Counter[str] = Counter(levels.values())

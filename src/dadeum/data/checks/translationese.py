@@ -77,7 +77,7 @@ class _Seen:
 
 
 def check(context: Context) -> list[Finding]:
-    if context.task == "decide":
+    if context.task in ("decide", "retrieve"):  # nothing is written in words of its own
         return []
     seen = _Seen()
     rows = context.sample(range(context.num_rows), MAX_ROWS)
