@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from dadeum.core.examples import SPLITS, Example, Turn, answer_of
-from dadeum.data.duplicates import template_groups
+from dadeum.data.similar.duplicates import template_groups
 
 Corruption = Callable[[list[Example], random.Random], tuple[list[Example], set[str]]]
 

@@ -18,9 +18,9 @@ from pathlib import Path
 
 import numpy as np
 
-from dadeum.data.duplicates import near_groups
-from dadeum.data.fingerprints import fingerprint
-from dadeum.data.shingles import shingle
+from dadeum.data.similar.duplicates import near_groups
+from dadeum.data.similar.fingerprints import fingerprint
+from dadeum.data.similar.shingles import shingle
 
 DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 TRUTH_ROWS = 4_000

@@ -88,7 +88,7 @@ def build(
     if are_files([*targets, *(validation or ()), *(test or ())]):
         _refuse_recipe_options(profile, data, set_)
         from dadeum.data.convert import convert_files
-        from dadeum.data.step_list import parse_steps
+        from dadeum.data.repairs.step_list import parse_steps
 
         files = [*given(targets), *given(validation or (), "validation"), *given(test or (), "test")]
         target = folder or Path("runs") / "build" / files[0].path.stem

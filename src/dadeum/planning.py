@@ -16,8 +16,8 @@ from dadeum.core.messages import text
 from dadeum.core.recipe import Recipe
 
 if TYPE_CHECKING:
-    from dadeum.data.cleaning import StepCount
-    from dadeum.data.tokens import TokenCounter
+    from dadeum.data.lengths.tokens import TokenCounter
+    from dadeum.data.repairs.cleaning import StepCount
     from dadeum.models.render import Fitted
 
 
@@ -83,7 +83,7 @@ def plan(recipe: Recipe) -> Plan:
 
 
 def _tokenizer(recipe: Recipe, found: Plan) -> TokenCounter | None:
-    from dadeum.data.tokens import TokenCounter
+    from dadeum.data.lengths.tokens import TokenCounter
 
     try:
         return TokenCounter(recipe)

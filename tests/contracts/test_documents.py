@@ -12,7 +12,7 @@ from dadeum.core.recipe_file import load_recipe, read_yaml
 
 ROOT = Path(__file__).parents[2]
 DOCUMENTS = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
-MAX_LINES = {"README.md": 150, "README.en.md": 150, "ARCHITECTURE.md": 160}
+MAX_LINES = {"README.md": 150, "README.en.md": 150, "ARCHITECTURE.md": 170}
 # Checks and formats are many and named by what they find; their folders have one line.
 REGISTRIES = {"checks", "formats"}
 
@@ -47,7 +47,7 @@ def test_the_tree_in_the_architecture_is_the_tree_on_disk() -> None:
 def test_the_readme_has_a_word_for_every_module(name: str) -> None:
     modules = {path.stem for path in (ROOT / "src" / "dadeum").rglob("*.py") if path.parent.name not in REGISTRIES}
     words = set(re.findall(r"\w+", (ROOT / name).read_text(encoding="utf-8")))
-    assert modules - words - {"__init__"} == set()
+    assert modules - words - {"__init__", "__main__"} == set()
 
 
 def tree(document: str) -> set[str]:

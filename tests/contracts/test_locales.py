@@ -20,8 +20,8 @@ AREAS = sorted({path.name.split(".")[0] for path in (SOURCE / "locales").glob("*
 HANGUL = re.compile("[가-힣ㄱ-ㅎㅏ-ㅣ]")
 # Korean in these is a fact about the language or about Korean files, not something said to the user.
 LINGUISTIC = (
-    "core/korean", "core/mojibake.py", "core/speech.py", "core/personal.py", "tasks/", "data/columns.py",
-    "data/boilerplate.py", "data/checks/", "data/formats/",
+    "core/korean", "core/mojibake.py", "core/speech.py", "core/personal.py", "tasks/", "data/reading/columns.py",
+    "data/texts/boilerplate.py", "data/checks/", "data/formats/",
 )  # fmt: skip
 
 

@@ -17,8 +17,8 @@ from dadeum.core.recipe import Recipe
 from dadeum.core.run import Run
 from dadeum.data.build import _write, build_data
 from dadeum.data.check import blocking, check_data, find_problems
+from dadeum.data.lengths.token_lengths import TokenLengths
 from dadeum.data.prepare import prepare
-from dadeum.data.token_lengths import TokenLengths
 from dadeum.models.render import Fitted
 
 MakeRecipe = Callable[..., Recipe]

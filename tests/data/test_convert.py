@@ -15,7 +15,7 @@ from dadeum.core.errors import DataError
 from dadeum.core.examples import SPLITS, Example
 from dadeum.data.convert import convert_files, line_of
 from dadeum.data.corpus import Corpus, Given, read_corpus
-from dadeum.data.step_list import parse_steps
+from dadeum.data.repairs.step_list import parse_steps
 
 
 def write(path: Path, rows: list[dict[str, Any]]) -> Given:

@@ -15,10 +15,10 @@ from hypothesis import strategies as st
 from dadeum.core.errors import DataError, Problems
 from dadeum.core.examples import Example
 from dadeum.core.recipe import Recipe
-from dadeum.data import cleaning
+from dadeum.data.lengths.token_lengths import TokenLengths
 from dadeum.data.prepare import Prepared, prepare
-from dadeum.data.token_lengths import TokenLengths
-from dadeum.data.transforms import Applied
+from dadeum.data.repairs import cleaning
+from dadeum.data.repairs.transforms import Applied
 from dadeum.models.render import Fitted
 from dadeum.tasks import decide
 

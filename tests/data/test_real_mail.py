@@ -18,9 +18,9 @@ from dadeum.core.run import Run
 from dadeum.data.build import build_data
 from dadeum.data.check import check_data, context_of
 from dadeum.data.checks import split_leakage
-from dadeum.data.mapping import read_rows
 from dadeum.data.prepare import prepare
-from dadeum.data.sources import read_source
+from dadeum.data.reading.mapping import read_rows
+from dadeum.data.reading.sources import read_source
 
 HELD_OUT = ["law.ssu.ac.kr", "startup.ssu.ac.kr", "cse.ssu.ac.kr/bachelor"]
 

@@ -18,11 +18,11 @@ from dadeum.core.run import Run, read_jsonl
 from dadeum.data.build import BuildResult, build_data
 from dadeum.data.convert import convert_files
 from dadeum.data.corpus import Given, read_corpus
-from dadeum.data.mapping import read_rows
 from dadeum.data.prepare import prepare
+from dadeum.data.reading.mapping import read_rows
+from dadeum.data.repairs.step_list import parse_steps
 from dadeum.data.restore import restore
 from dadeum.data.rows import Row
-from dadeum.data.step_list import parse_steps
 from dadeum.models.render import Fitted
 
 MakeRecipe = Callable[..., Recipe]

@@ -1,7 +1,7 @@
 """The steps of `data.clean`: a bare name, or a name with its value (`cap_phrase_share: 0.05`).
 
-A step with a value is a section of one field, named like the step; `data/transforms.py` and `data/removals.py` do
-the work.
+A step with a value is a section of one field, named like the step; `transforms.py` and `removals.py` in
+`data/repairs/` do the work.
 """
 
 from __future__ import annotations

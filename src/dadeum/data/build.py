@@ -13,11 +13,11 @@ from dadeum.core.examples import to_table
 from dadeum.core.progress import Progress, silent
 from dadeum.core.recipe import Recipe
 from dadeum.core.run import Run, atomic, file_hash
-from dadeum.data.cleaning import StepCount
-from dadeum.data.columns import FieldMap
+from dadeum.data.lengths.token_lengths import Fits
 from dadeum.data.prepare import Prepared, prepare
+from dadeum.data.reading.columns import FieldMap
+from dadeum.data.repairs.cleaning import StepCount
 from dadeum.data.rows import Removed
-from dadeum.data.token_lengths import Fits
 
 __all__ = ["REMOVED_SCHEMA", "BuildResult", "build_data", "prepare", "removed_table"]
 
@@ -53,7 +53,7 @@ def build_data(recipe: Recipe, run: Run, progress: Progress = silent, fits: Fits
     started = time.perf_counter()
     if fits is None:
         # Imported here: tokenizers are slow to load and need the model.
-        from dadeum.data.tokens import TokenCounter
+        from dadeum.data.lengths.tokens import TokenCounter
 
         fits = TokenCounter(recipe)
     prepared = prepare(recipe, fits, progress)

@@ -18,10 +18,10 @@ from dadeum.core.recipe import Recipe
 from dadeum.core.run import Run
 from dadeum.data.context import Context, Tokens, listed
 from dadeum.data.engine import keeping_objects
+from dadeum.data.lengths.token_lengths import TokenLengths
 from dadeum.data.nearest import nearest
 from dadeum.data.results import write_results
-from dadeum.data.scanning import scan
-from dadeum.data.token_lengths import TokenLengths
+from dadeum.data.texts.scanning import scan
 
 _PACKAGE = "data.checks"
 
@@ -44,7 +44,7 @@ def check_data(recipe: Recipe, run: Run, progress: Progress = silent, tokens: To
     started = time.perf_counter()
     refuse_unknown_checks(recipe)
     if tokens is None:
-        from dadeum.data.tokens import TokenCounter
+        from dadeum.data.lengths.tokens import TokenCounter
 
         tokens = TokenCounter(recipe)
     counted = run.manifest().get("data", {}).get("token_lengths")

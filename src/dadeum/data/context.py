@@ -13,12 +13,12 @@ from dadeum.core.examples import Example, answer_of, parts
 from dadeum.core.findings import Finding, Hit, Severity
 from dadeum.core.plugins import find
 from dadeum.core.recipe import Checks, Recipe
-from dadeum.data.budget import Budget
-from dadeum.data.fingerprints import MAX_TEXTS, Memory
-from dadeum.data.pairs import Pairs, pairs_of
+from dadeum.data.lengths.budget import Budget
+from dadeum.data.lengths.token_lengths import TokenLengths
 from dadeum.data.rows import Removed
-from dadeum.data.sentences import Sentences, analyse_answers
-from dadeum.data.token_lengths import TokenLengths
+from dadeum.data.similar.fingerprints import MAX_TEXTS, Memory
+from dadeum.data.similar.pairs import Pairs, pairs_of
+from dadeum.data.texts.sentences import Sentences, analyse_answers
 
 MAX_SHOWN = 3
 _MAX_TEXT_CHARACTERS = 200

@@ -23,13 +23,13 @@ from dadeum.core.messages import Message
 from dadeum.core.progress import Progress, silent
 from dadeum.core.run import atomic
 from dadeum.data.build import removed_table
-from dadeum.data.cleaning import Cleaned, StepCount, clean_examples
-from dadeum.data.columns import plain_name
 from dadeum.data.corpus import Corpus, FileFacts, Given, read_corpus
 from dadeum.data.engine import keeping_objects
 from dadeum.data.formats import alpaca, messages, preference, prompt_completion
 from dadeum.data.formats._beside import KEPT, STANDARD
 from dadeum.data.formats.base import SYSTEM
+from dadeum.data.reading.columns import plain_name
+from dadeum.data.repairs.cleaning import Cleaned, StepCount, clean_examples
 
 REMOVED_FILE = "removed.parquet"
 _FIELDS = {

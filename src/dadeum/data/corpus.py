@@ -22,8 +22,8 @@ from dadeum.data.formats._recognise import recognise
 from dadeum.data.formats.base import Layout
 from dadeum.data.formats.retrieval import IdMap, join, map_in, read_maps
 from dadeum.data.nearest import nearest
+from dadeum.data.reading.sources import read_source
 from dadeum.data.rows import Removed, Table
-from dadeum.data.sources import read_source
 
 
 @dataclass(frozen=True)

@@ -17,10 +17,10 @@ from dadeum.data.context import Context
 from dadeum.data.corpus import Corpus, Given, read_corpus
 from dadeum.data.engine import keeping_objects
 from dadeum.data.results import not_run, write_results
-from dadeum.data.scanning import CHECKS
+from dadeum.data.texts.scanning import CHECKS
 
 if TYPE_CHECKING:
-    from dadeum.data.budget import Budget
+    from dadeum.data.lengths.budget import Budget
 
 
 @dataclass(frozen=True)
@@ -70,7 +70,7 @@ def _budgets(context: Context, tokenizers: Sequence[str], max_length_tokens: int
     if not tokenizers:
         return []
     # Imported here: only a tokenizer needs transformers.
-    from dadeum.data.budget import measure_budget
+    from dadeum.data.lengths.budget import measure_budget
 
     examples = [example for _, example in context.placed]
     return [measure_budget(examples, name, max_length_tokens, context.full, context.seed) for name in tokenizers]

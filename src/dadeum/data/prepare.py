@@ -17,16 +17,15 @@ from dadeum.core.messages import text
 from dadeum.core.plugins import find
 from dadeum.core.progress import Progress, silent
 from dadeum.core.recipe import Recipe
-from dadeum.data.cleaning import StepCount, changed_rows, clean_rows, with_originals
-from dadeum.data.columns import FieldMap, as_yaml
 from dadeum.data.engine import keeping_objects
-from dadeum.data.fingerprints import Memory
-from dadeum.data.mapping import SourceRows, read_rows
-from dadeum.data.rows import Removed, Row
-from dadeum.data.sources import source_name
+from dadeum.data.lengths.token_lengths import Fits, Limited, apply_limit
+from dadeum.data.reading.columns import FieldMap, as_yaml
+from dadeum.data.reading.mapping import SourceRows, read_rows
+from dadeum.data.repairs.cleaning import StepCount, changed_rows, clean_rows, with_originals
+from dadeum.data.repairs.transforms import Rules
+from dadeum.data.rows import Removed, Row, source_name
+from dadeum.data.similar.fingerprints import Memory
 from dadeum.data.split import Placed, split_rows
-from dadeum.data.token_lengths import Fits, Limited, apply_limit
-from dadeum.data.transforms import Rules
 
 
 @dataclass(frozen=True)

@@ -9,8 +9,8 @@ from dadeum.core.findings import Finding, verdict_of, write_findings
 from dadeum.core.messages import Message
 from dadeum.data.context import Context
 from dadeum.data.corpus import Corpus
-from dadeum.data.findings_page import write_findings_page
-from dadeum.data.row_file import ROWS_FILE, write_rows
+from dadeum.data.pages.findings_page import write_findings_page
+from dadeum.data.pages.row_file import ROWS_FILE, write_rows
 
 PAGE_FILE = "findings.html"
 

@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from dadeum.core.recipe import Source
+
 Value = str | list[str]
 """Content of a field: text, or a list of texts such as attachment names."""
 
@@ -119,3 +121,8 @@ def excerpt(cells: Sequence[Any] | str) -> str:
     """Beginning of a row that could not be read, to show what was found."""
     text = cells if isinstance(cells, str) else ", ".join(map(str, cells))
     return text if len(text) <= MAX_EXCERPT_CHARACTERS else text[:MAX_EXCERPT_CHARACTERS] + "…"
+
+
+def source_name(source: Source) -> str:
+    """The recipe's name for the source, else the file's stem."""
+    return source.name or Path(source.path).stem

@@ -15,10 +15,10 @@ from statistics import median_high
 from dadeum.core.errors import DataError
 from dadeum.core.examples import SPLITS
 from dadeum.core.recipe import Recipe, Split
-from dadeum.data.duplicates import template_groups
-from dadeum.data.fingerprints import Memory
 from dadeum.data.nearest import nearest
 from dadeum.data.rows import Removed, Row, remove
+from dadeum.data.similar.duplicates import template_groups
+from dadeum.data.similar.fingerprints import Memory
 
 MAX_GROUP_SHARE = 0.1
 """Largest part of validation or test that one group may fill, unless groups are all that large."""

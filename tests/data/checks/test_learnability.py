@@ -101,7 +101,7 @@ def test_another_instruction_makes_another_row() -> None:
 
 
 def test_more_texts_than_fit_are_compared_in_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("dadeum.data.repeats.MAX_TEXTS", 20)
+    monkeypatch.setattr("dadeum.data.similar.repeats.MAX_TEXTS", 20)
     rows = plain_questions(50)
     rows += [replace(row, id=f"again:{row.id}") for row in rows[:10]]
     finding = examine("duplicates", rows)

@@ -10,11 +10,11 @@ import numpy as np
 
 from dadeum.core.examples import Example, answer_of
 from dadeum.core.korean import masked
-from dadeum.data.duplicates import LEAK_SIMILARITY, nearest_known
-from dadeum.data.fingerprints import MAX_TEXTS, Memory
-from dadeum.data.pairs import Pairs
-from dadeum.data.repeats import bare, jaccard
-from dadeum.data.shingles import Ints
+from dadeum.data.similar.duplicates import LEAK_SIMILARITY, nearest_known
+from dadeum.data.similar.fingerprints import MAX_TEXTS, Memory
+from dadeum.data.similar.pairs import Pairs
+from dadeum.data.similar.repeats import bare, jaccard
+from dadeum.data.similar.shingles import Ints
 
 SURE_SIMILARITY = 0.9
 """From here on two questions are one, whatever is answered. Below it their answers must be alike too: "how do I apply

@@ -10,7 +10,7 @@ from collections import Counter
 from dadeum.core.examples import Example, answer_of
 from dadeum.core.findings import Finding, Hit, Severity
 from dadeum.data.context import Context, listed
-from dadeum.data.pairs import folded
+from dadeum.data.similar.pairs import folded
 
 CODE = "DA305"
 NAME = "answer_copied"

@@ -6,7 +6,7 @@ import numpy as np
 
 from dadeum.core.findings import Finding, Hit
 from dadeum.data.context import Context
-from dadeum.data.pairs import first_rows, hashed
+from dadeum.data.similar.pairs import first_rows, hashed
 
 CODE = "DA302"
 NAME = "conflicting_labels"

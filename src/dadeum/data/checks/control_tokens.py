@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 
 from dadeum.core.findings import Severity, Span
-from dadeum.data.code_spans import blank_code
+from dadeum.data.texts.code_spans import blank_code
 
 CODE = "DA116"
 NAME = "control_tokens"

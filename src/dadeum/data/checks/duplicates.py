@@ -9,7 +9,7 @@ import numpy as np
 
 from dadeum.core.findings import Finding, Hit, Severity
 from dadeum.data.context import Context, short
-from dadeum.data.repeats import Repeat, like_earlier, repeats
+from dadeum.data.similar.repeats import Repeat, like_earlier, repeats
 
 CODE = "DA301"
 NAME = "duplicates"

@@ -6,8 +6,8 @@ import numpy as np
 
 from dadeum.core.findings import Finding, Hit
 from dadeum.data.context import Context
-from dadeum.data.pairs import first_rows
-from dadeum.data.shingles import Ints
+from dadeum.data.similar.pairs import first_rows
+from dadeum.data.similar.shingles import Ints
 
 CODE = "DA203"
 NAME = "few_texts"

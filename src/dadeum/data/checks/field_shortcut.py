@@ -15,7 +15,7 @@ import numpy.typing as npt
 from dadeum.core.findings import Finding, Hit
 from dadeum.data.checks._fields import columns
 from dadeum.data.context import Context
-from dadeum.data.shingles import Ints
+from dadeum.data.similar.shingles import Ints
 
 CODE = "DA403"
 NAME = "field_shortcut"

@@ -12,7 +12,7 @@ from collections import Counter
 from dadeum.core.examples import Example, parts
 from dadeum.core.findings import Finding, Hit, Severity, Span
 from dadeum.data.context import Context, listed
-from dadeum.data.prose import without_code, without_quotations
+from dadeum.data.texts.prose import without_code, without_quotations
 
 CODE = "KO103"
 NAME = "foreign_script"

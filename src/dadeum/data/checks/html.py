@@ -10,8 +10,8 @@ import html.entities
 import re
 
 from dadeum.core.findings import Severity, Span
-from dadeum.data.characters import ENTITY, HIDDEN, TAG
-from dadeum.data.code_spans import blank_code
+from dadeum.data.texts.characters import ENTITY, HIDDEN, TAG
+from dadeum.data.texts.code_spans import blank_code
 
 CODE = "DA115"
 NAME = "html"

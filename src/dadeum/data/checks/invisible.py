@@ -10,9 +10,9 @@ import re
 from itertools import groupby
 
 from dadeum.core.findings import Finding, Hit, Span
-from dadeum.data.characters import JOINER
+from dadeum.data.checks._kinds import judge_kinds
 from dadeum.data.context import Context
-from dadeum.data.kinds import judge_kinds
+from dadeum.data.texts.characters import JOINER
 
 CODE = "DA114"
 NAME = "invisible"

@@ -16,7 +16,7 @@ import numpy.typing as npt
 from dadeum.core.findings import Finding, Hit, Severity
 from dadeum.core.korean import masked
 from dadeum.data.context import Context
-from dadeum.data.shingles import Ints
+from dadeum.data.similar.shingles import Ints
 
 CODE = "DA204"
 NAME = "label_noise"

@@ -11,7 +11,7 @@ import numpy as np
 
 from dadeum.core.findings import Finding, Hit, Severity
 from dadeum.data.context import Context
-from dadeum.data.shingles import Ints
+from dadeum.data.similar.shingles import Ints
 
 CODE = "DA303"
 NAME = "many_answers"

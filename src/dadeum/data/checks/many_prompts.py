@@ -9,7 +9,7 @@ import numpy as np
 
 from dadeum.core.findings import Finding, Hit, Severity
 from dadeum.data.context import Context, short
-from dadeum.data.pairs import first_rows
+from dadeum.data.similar.pairs import first_rows
 
 CODE = "DA304"
 NAME = "many_prompts"

@@ -10,8 +10,8 @@ from collections import Counter
 from dadeum.core.findings import Finding, Hit, Severity
 from dadeum.core.speech import PLAIN, POLITE, SOLILOQUY, Sentence
 from dadeum.data.context import Context
-from dadeum.data.prose import own_prose
-from dadeum.data.sentences import Answer
+from dadeum.data.texts.prose import own_prose
+from dadeum.data.texts.sentences import Answer
 
 CODE = "KO101"
 NAME = "mixed_speech"

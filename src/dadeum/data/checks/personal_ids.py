@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dadeum.core.findings import Finding, Hit, Span
 from dadeum.core.personal import find_ids
+from dadeum.data.checks._kinds import judge_kinds
 from dadeum.data.context import Context
-from dadeum.data.kinds import judge_kinds
 
 CODE = "PI101"
 NAME = "personal_ids"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from dadeum.core.findings import Severity, Span
-from dadeum.data.prose import without_code
+from dadeum.data.texts.prose import without_code
 
 CODE = "KO108"
 NAME = "punctuation"

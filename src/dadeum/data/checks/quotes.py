@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 
 from dadeum.core.findings import Severity, Span
-from dadeum.data.prose import without_code
+from dadeum.data.texts.prose import without_code
 
 CODE = "KO109"
 NAME = "quotes"

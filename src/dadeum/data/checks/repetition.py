@@ -7,7 +7,7 @@ from collections import Counter
 from itertools import pairwise
 
 from dadeum.core.findings import Severity, Span
-from dadeum.data.prose import sentences, without_code
+from dadeum.data.texts.prose import sentences, without_code
 
 CODE = "KO107"
 NAME = "repetition"

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dadeum.core.findings import Finding, Hit, Severity
 from dadeum.core.morphemes import Spacing
 from dadeum.data.context import Context
-from dadeum.data.sentences import Answer
+from dadeum.data.texts.sentences import Answer
 
 CODE = "KO106"
 NAME = "spacing"

@@ -10,7 +10,7 @@ from collections import Counter, defaultdict
 from dadeum.core.findings import Finding, Hit, Severity
 from dadeum.core.speech import PLAIN, POLITE, Level, overall
 from dadeum.data.context import Context
-from dadeum.data.sentences import Answer, Sentences
+from dadeum.data.texts.sentences import Answer, Sentences
 
 CODE = "KO102"
 NAME = "speech_levels"

@@ -9,7 +9,7 @@ from dadeum.core.examples import SPLITS
 from dadeum.core.findings import Finding, Hit, Severity
 from dadeum.data.checks._leaks import find_leaks
 from dadeum.data.context import Context, short
-from dadeum.data.duplicates import LEAK_SIMILARITY
+from dadeum.data.similar.duplicates import LEAK_SIMILARITY
 
 CODE = "DA401"
 NAME = "split_leakage"

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from dadeum.core.findings import Finding, Hit, Severity
-from dadeum.data.budget import Budget
 from dadeum.data.context import Context
+from dadeum.data.lengths.budget import Budget
 
 CODE = "DA503"
 NAME = "token_budget"

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from dadeum.core.examples import parts
 from dadeum.core.findings import Finding, Hit
 from dadeum.data.context import Context
-from dadeum.data.prose import own_prose, sentences
+from dadeum.data.texts.prose import own_prose, sentences
 
 CODE = "KO105"
 NAME = "translationese"

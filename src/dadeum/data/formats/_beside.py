@@ -8,9 +8,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from dadeum.data.cells import text_of
-from dadeum.data.columns import SYNONYMS, plain_name
 from dadeum.data.formats.base import NOTHING, Layout, Unread, probe
+from dadeum.data.reading.cells import text_of
+from dadeum.data.reading.columns import SYNONYMS, plain_name
 from dadeum.data.rows import Table
 
 KEPT = "extra."

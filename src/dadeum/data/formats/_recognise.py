@@ -10,8 +10,8 @@ from typing import cast
 from dadeum.core.errors import DataError
 from dadeum.core.messages import Message
 from dadeum.core.plugins import find, names
-from dadeum.data.columns import plain_name
 from dadeum.data.formats.base import Format, Layout
+from dadeum.data.reading.columns import plain_name
 from dadeum.data.rows import Table
 
 _PACKAGE = "data.formats"

@@ -14,8 +14,8 @@ from typing import Any, NamedTuple, Protocol
 
 from dadeum.core.examples import Turn
 from dadeum.core.messages import Message
-from dadeum.data.cells import text_of
-from dadeum.data.columns import plain_name
+from dadeum.data.reading.cells import text_of
+from dadeum.data.reading.columns import plain_name
 from dadeum.data.rows import Table
 
 Names = Mapping[str, tuple[str, ...]]

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from typing import Any
 
 from dadeum.core.examples import Turn
-from dadeum.data.cells import label_text
 from dadeum.data.formats._turns import are_turn_lists, turns_in
 from dadeum.data.formats.base import (
     SYSTEM,
@@ -20,6 +19,7 @@ from dadeum.data.formats.base import (
     system,
     user,
 )
+from dadeum.data.reading.cells import label_text
 from dadeum.data.rows import Table
 
 RANK = 4

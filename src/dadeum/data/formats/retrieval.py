@@ -15,8 +15,8 @@ from typing import Any
 
 from dadeum.core.errors import DataError
 from dadeum.core.messages import Message
-from dadeum.data.encoding import decode
 from dadeum.data.formats.base import Halves, Layout, assistant, matched, type_name, user
+from dadeum.data.reading.encoding import decode
 from dadeum.data.rows import BadRow, Table, as_json, excerpt, unreadable
 
 RANK = 8

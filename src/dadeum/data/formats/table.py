@@ -12,8 +12,6 @@ from collections.abc import Sequence
 from typing import Any
 
 from dadeum.core.messages import Message
-from dadeum.data.cells import field_value, label_text
-from dadeum.data.columns import SYNONYMS, is_list_field, plain_name
 from dadeum.data.formats._beside import standard_name
 from dadeum.data.formats.base import (
     NOTHING,
@@ -28,6 +26,8 @@ from dadeum.data.formats.base import (
     text_in,
     user,
 )
+from dadeum.data.reading.cells import field_value, label_text
+from dadeum.data.reading.columns import SYNONYMS, is_list_field, plain_name
 from dadeum.data.rows import Table
 
 RANK = 9

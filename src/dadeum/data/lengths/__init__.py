@@ -1,0 +1,1 @@
+"""How many tokens rows have under a tokenizer, and what a limit does to them."""

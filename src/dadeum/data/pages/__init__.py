@@ -1,0 +1,1 @@
+"""What people and notebooks see of the findings: findings.html and rows.parquet."""

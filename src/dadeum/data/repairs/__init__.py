@@ -1,0 +1,1 @@
+"""The clean steps of a recipe or command line: counted, reversible."""

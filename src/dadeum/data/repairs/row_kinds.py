@@ -1,0 +1,172 @@
+"""What clean steps need to know of a row: its input as text, its answers, and how it stands in a file.
+
+Two kinds: mapped fields with a label (a recipe's `decide` task), and Examples (files without a recipe).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any, Protocol
+
+from dadeum.core.examples import Example, Turn
+from dadeum.core.plugins import find
+from dadeum.core.recipe import Decide
+from dadeum.data.rows import Row, Value
+from dadeum.data.texts.characters import squash_lines, squash_spaces
+
+TEXT = "text"
+"""Field of an Example's row that holds its input as plain text, where that is not what the turns say."""
+LineOf = Callable[[Example], dict[str, Any]]
+"""Writes an example as an object of a JSONL source."""
+
+
+class RowKind(Protocol):
+    """How the steps look at rows of one kind."""
+
+    def input_text(self, row: Row) -> str:
+        """What `Row.text` must be for the row's fields."""
+
+    def answers(self, row: Row) -> list[str]:
+        """Texts that the model is taught to write, but for the label."""
+
+    def compared(self, row: Row) -> str:
+        """What two rows of one label must have in common to be copies of each other."""
+
+    def is_empty(self, row: Row) -> bool:
+        """Nothing to learn from: input, or an answer that there should be, is blank."""
+
+    def squash(self, value: str) -> str:
+        """`squash_spaces` as it suits the texts of these rows."""
+
+    def original(self, row: Row) -> dict[str, Any]:
+        """The row as it was read, as an object of a JSONL source."""
+
+
+class FieldRows:
+    """Rows of a recipe: named fields, a label, and the task's reason as the only free answer."""
+
+    def __init__(self, task: Decide) -> None:
+        self._task = task
+        self._plain_text: Callable[[Decide, Mapping[str, Any]], str] = find("tasks", task.type).plain_text
+
+    def plain_text(self, fields: Mapping[str, Value]) -> str:
+        return self._plain_text(self._task, fields)
+
+    def input_text(self, row: Row) -> str:
+        return self.plain_text(row.fields)
+
+    def answers(self, row: Row) -> list[str]:
+        return [row.reason] if row.reason else []
+
+    def compared(self, row: Row) -> str:
+        return row.text
+
+    def is_empty(self, row: Row) -> bool:
+        return not row.text.strip()
+
+    def squash(self, value: str) -> str:
+        return squash_spaces(value)
+
+    def original(self, row: Row) -> dict[str, Any]:
+        fields, reason = row.as_read or (row.fields, row.reason)
+        found: dict[str, Any] = dict(fields)
+        if self._task.reason_field is not None:
+            found.setdefault(self._task.reason_field, reason)
+        return found | {"label": row.label} | ({"origin": row.origin} if row.origin != row.source else {})
+
+
+# -- examples -------------------------------------------------------------------------------------
+class ExampleRows:
+    """Rows made of Examples: every turn is a field. A label is never touched."""
+
+    def __init__(
+        self,
+        examples: Sequence[Example],
+        split_of: Mapping[str, str] | None = None,
+        line_of: LineOf | None = None,
+    ) -> None:
+        self._split_of = split_of or {}
+        self._line_of = line_of or source_line
+        self._examples = {example.id: example for example in examples}
+        if len(self._examples) != len(examples):
+            raise AssertionError(f"{len(examples)} examples have {len(self._examples)} ids: a bug in dadeum.data.")
+        self.rows = [_row(example) for example in examples]
+
+    def input_text(self, row: Row) -> str:
+        said = row.fields.get(TEXT)
+        return str(said) if said is not None else _said(_filled(_named(self._examples[row.id].prompt), row.fields))
+
+    def answers(self, row: Row) -> list[str]:
+        return [text for name, text in _texts(row) if name.startswith("assistant.")]
+
+    def compared(self, row: Row) -> str:
+        answers = (text for name, text in _texts(row) if name.startswith(("assistant.", "rejected.")))
+        return "\n".join([row.text, *answers])
+
+    def is_empty(self, row: Row) -> bool:
+        return any(not text.strip() for name, text in _texts(row) if not name.startswith("system."))
+
+    def squash(self, value: str) -> str:
+        return squash_lines(value)
+
+    def original(self, row: Row) -> dict[str, Any]:
+        split = self._split_of.get(row.id)
+        return self._line_of(self._examples[row.id]) | ({"split": split} if split else {})
+
+    def example(self, row: Row) -> Example:
+        """The Example with the row's texts; the very one that was given when no step changed it."""
+        example = self._examples[row.id]
+        if row.as_read is None:
+            return example
+        return replace(
+            example,
+            text=row.text,
+            prompt=_filled(_named(example.prompt), row.fields),
+            completion=_filled(_named(_taught(example), len(example.prompt)), row.fields) or example.completion,
+            rejected=_filled(_rejected(example), row.fields),
+        )
+
+
+def source_line(example: Example) -> dict[str, Any]:
+    """An example as an object of a JSONL source, in the shape that `formats/` reads back to the same turns."""
+    if example.rejected:
+        pair = {"prompt": example.prompt, "chosen": example.completion, "rejected": example.rejected}
+        return example.extra | pair
+    turns: dict[str, Any] = {"prompt": example.prompt, "completion": example.completion}
+    return example.extra | turns | ({"label": example.label} if example.label else {})
+
+
+def _row(example: Example) -> Row:
+    turns = [*_named(example.prompt), *_named(_taught(example), len(example.prompt)), *_rejected(example)]
+    fields: dict[str, Value] = {name: turn["content"] for name, turn in turns}
+    if example.text != _said(example.prompt):
+        fields[TEXT] = example.text
+    return Row(example.id, example.source, example.origin, fields, example.label, None, example.text)
+
+
+def _taught(example: Example) -> list[Turn]:
+    """The turns of the completion; none where it is a label."""
+    return [] if example.label else example.completion
+
+
+def _named(turns: Iterable[Turn], before: int = 0) -> list[tuple[str, Turn]]:
+    """Turns under the names that `examples.parts` gives them."""
+    return [(f"{turn['role']}.{number}", turn) for number, turn in enumerate(turns, start=before + 1)]
+
+
+def _rejected(example: Example) -> list[tuple[str, Turn]]:
+    return [(f"rejected.{number}", turn) for number, turn in enumerate(example.rejected, start=1)]
+
+
+def _said(prompt: Sequence[Turn]) -> str:
+    """All that is said before the answer, as `formats` writes it into `Example.text`."""
+    return "\n".join(turn["content"] for turn in prompt if turn["role"] != "system")
+
+
+def _filled(turns: Iterable[tuple[str, Turn]], fields: Mapping[str, Value]) -> list[Turn]:
+    return [{"role": turn["role"], "content": str(fields[name])} for name, turn in turns]
+
+
+def _texts(row: Row) -> Iterable[tuple[str, str]]:
+    return ((name, str(value)) for name, value in row.fields.items())

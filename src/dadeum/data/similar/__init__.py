@@ -1,0 +1,1 @@
+"""Which texts say the same: exactly, nearly, or but for names and numbers."""
