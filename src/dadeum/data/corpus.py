@@ -25,6 +25,9 @@ from dadeum.data.nearest import nearest
 from dadeum.data.reading.sources import read_source
 from dadeum.data.rows import Removed, Table
 
+TASKS = ("decide", "chat", "summarize", "answer", "retrieve", "prefer", "text")
+"""Kinds of job that rows can be for; `text` has nothing to answer."""
+
 
 @dataclass(frozen=True)
 class Given:
@@ -81,6 +84,8 @@ def read_corpus(files: Sequence[Given], task: str | None = None, progress: Progr
 
     `task` None guesses it from the first file; the others must have the same.
     """
+    if task not in (None, *TASKS):
+        raise DataError("data.no_such_task", task=task, near=nearest(str(task), TASKS), known=", ".join(TASKS))
     reading = _Reading(task)
     maps: list[IdMap] = []
     with keeping_objects():
