@@ -44,7 +44,7 @@ def test_the_verdict_comes_first_and_the_page_last(monkeypatch: pytest.MonkeyPat
     assert lines[1].startswith("10행 · 분류와 판단 · 학습 9, 시험 1 · 검사 43가지 · 1.2초")
     assert lines[2] == "mail.csv: 표 (글과 라벨), csv, 10행"
     assert lines[3] == "77건"
-    assert lines[5].startswith("차단 DA201 라벨이 하나뿐이거나 빠진 라벨이 있습니다: train(스팸 100%).")
+    assert lines[5].startswith("차단 DA201 라벨이 하나뿐이거나 빠졌습니다: train(스팸 100%).")
     assert lines[6].lstrip().startswith("→ ")
     assert lines[-2:] == ["88건", "행까지 모두 보기: run/findings.html"]
 
