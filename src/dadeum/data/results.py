@@ -11,6 +11,7 @@ from dadeum.data.context import Context
 from dadeum.data.corpus import Corpus
 from dadeum.data.pages.findings_page import write_findings_page
 from dadeum.data.pages.row_file import ROWS_FILE, write_rows
+from dadeum.data.similar.fingerprints import MAX_TEXTS
 
 PAGE_FILE = "findings.html"
 
@@ -45,6 +46,8 @@ def not_run(context: Context) -> list[Message]:
     if "sentences" in context.__dict__ and context.sentences.num_sampled < context.sentences.num_rows:
         counts = {"num": context.sentences.num_sampled, "total": context.sentences.num_rows}
         messages.append(Message("doctor.not_run.sampled", counts))
+    if context.num_rows > MAX_TEXTS:
+        messages.append(Message("doctor.not_run.blocks", {"most": MAX_TEXTS}))
     if not context.budgets and context.lengths is None:
         messages.append(Message("doctor.not_run.tokenizer", {"checks": ("token_budget", "token_length")}))
     if sum(map(bool, context.splits.values())) < 2:

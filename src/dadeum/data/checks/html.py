@@ -10,7 +10,7 @@ import html.entities
 import re
 
 from dadeum.core.findings import Severity, Span
-from dadeum.data.texts.characters import ENTITY, HIDDEN, TAG
+from dadeum.data.texts.characters import ENTITY, TAG, hidden_spans, without_hidden
 from dadeum.data.texts.code_spans import blank_code
 
 CODE = "DA115"
@@ -28,8 +28,6 @@ _PROMPT_MARKS = frozenset({
     "meta", "object", "option", "q", "s", "section", "select", "source", "style", "summary", "table", "title", "u",
 })  # fmt: skip
 """Words of their own: without attributes they count only beside a tag that is nothing but HTML."""
-# What hides must end; looking for an end that is not there takes the square of the text's length.
-_MAY_HIDE = re.compile(r"-->|</s|<!d", re.IGNORECASE)
 _TABLE_LINE = re.compile(r"^\s*\|.*$", re.MULTILINE)
 
 
@@ -38,7 +36,7 @@ def find(text: str) -> list[Span]:
     if "<" not in text and "&" not in text:
         return []
     prose = blank_code(text)
-    hidden = [match.span() for match in HIDDEN.finditer(prose)] if _MAY_HIDE.search(prose) else []
+    hidden = hidden_spans(prose) if "<" in prose else []
     spans = [Span(start, end, "hidden") for start, end in hidden]
     spans += [Span(*match.span(), "entity") for match in ENTITY.finditer(prose) if _is_entity(match[0])]
     for tag in _tags(prose):
@@ -49,7 +47,7 @@ def find(text: str) -> list[Span]:
 
 def _without_tags(text: str) -> str:
     """What a reader reads: `<meta name="css">` does not speak of CSS."""
-    return TAG.sub(" ", HIDDEN.sub(" ", text))
+    return TAG.sub(" ", without_hidden(text))
 
 
 def _tags(text: str) -> list[re.Match[str]]:

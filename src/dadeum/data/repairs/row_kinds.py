@@ -13,7 +13,8 @@ from dadeum.core.examples import Example, Turn
 from dadeum.core.plugins import find
 from dadeum.core.recipe import Decide
 from dadeum.data.rows import Row, Value
-from dadeum.data.texts.characters import squash_lines, squash_spaces
+from dadeum.data.texts.characters import squash_lines, squash_spaces, strip_html
+from dadeum.data.texts.code_spans import outside_code
 
 TEXT = "text"
 """Field of an Example's row that holds its input as plain text, where that is not what the turns say."""
@@ -38,6 +39,9 @@ class RowKind(Protocol):
 
     def squash(self, value: str) -> str:
         """`squash_spaces` as it suits the texts of these rows."""
+
+    def strip_html(self, value: str) -> str:
+        """`strip_html` as it suits the texts of these rows."""
 
     def original(self, row: Row) -> dict[str, Any]:
         """The row as it was read, as an object of a JSONL source."""
@@ -67,6 +71,9 @@ class FieldRows:
 
     def squash(self, value: str) -> str:
         return squash_spaces(value)
+
+    def strip_html(self, value: str) -> str:
+        return strip_html(value)
 
     def original(self, row: Row) -> dict[str, Any]:
         fields, reason = row.as_read or (row.fields, row.reason)
@@ -109,6 +116,9 @@ class ExampleRows:
 
     def squash(self, value: str) -> str:
         return squash_lines(value)
+
+    def strip_html(self, value: str) -> str:
+        return outside_code(value, strip_html)  # an answer about HTML shows it as code
 
     def original(self, row: Row) -> dict[str, Any]:
         split = self._split_of.get(row.id)

@@ -17,7 +17,6 @@ from dadeum.data.repairs.row_kinds import FieldRows, RowKind
 from dadeum.data.rows import Removed, Row, Value, remove, source_name
 from dadeum.data.similar.duplicates import near_copies
 from dadeum.data.similar.fingerprints import Memory
-from dadeum.data.texts.characters import strip_html
 
 Clean = Callable[[str], str]
 _REPEATED_TEXTS = 1024
@@ -66,7 +65,7 @@ def _text_step(name: str, kind: RowKind) -> Clean | None:
     steps: dict[str, Clean] = {
         "repair_encoding": repair,
         "nfc": nfc,
-        "strip_html": strip_html,
+        "strip_html": kind.strip_html,
         "squash_spaces": kind.squash,
         "mask_pii": mask_personal,
     }

@@ -21,7 +21,16 @@ _BLOCK = (
 _ATTRIBUTE = r"""\s+[a-z_:@][\w:.\-]*(?:\s*=\s*(?:"[^"<>]*"|'[^'<>]*'|[^\s"'<>]+))?"""
 _NAMES = "|".join(sorted(f"{_INLINE} {_BLOCK}".split(), key=len, reverse=True))
 TAG = re.compile(rf"<(/?)({_NAMES})((?:{_ATTRIBUTE})*)\s*/?>", re.IGNORECASE | re.ASCII)
-HIDDEN = re.compile(r"<!--.*?-->|<(script|style)\b[^<>]*>.*?</\1\s*>|<!doctype[^<>]*>", re.IGNORECASE | re.DOTALL)
+_DOCTYPE = re.compile(r"<!doctype[^<>]*>", re.IGNORECASE)
+_HIDDEN = tuple(
+    (re.compile(f"{opens}.*?{closes}", re.IGNORECASE | re.DOTALL), re.compile(closes, re.IGNORECASE))
+    for opens, closes in (
+        ("<!--", "-->"),
+        (r"<script\b[^<>]*>", r"</script\s*>"),
+        (r"<style\b[^<>]*>", r"</style\s*>"),
+    )
+)
+"""Comments, scripts and styles: (all of it, its end)."""
 # Only with a semicolon: "INV &copy.html" is a file name.
 ENTITY = re.compile(r"&(?:#\d{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z][A-Za-z0-9]{1,31});")
 _BLOCKS = frozenset(_BLOCK.split())
@@ -34,8 +43,28 @@ def strip_html(value: str) -> str:
     letter without attributes goes only when its closing tag is there too.
     """
     if "<" in value:
-        value = TAG.sub(lambda tag: _replacement(tag, value), HIDDEN.sub(" ", value))
+        value = TAG.sub(lambda tag: _replacement(tag, value), without_hidden(value))
     return ENTITY.sub(lambda entity: html.unescape(entity[0]), value) if "&" in value else value
+
+
+def hidden_spans(value: str) -> list[tuple[int, int]]:
+    """Where comments, scripts, styles and the doctype stand: (start, end), in their order."""
+    spans = [match.span() for match in _DOCTYPE.finditer(value)]
+    for hidden, closes in _HIDDEN:
+        ends = [match.end() for match in closes.finditer(value)]
+        if ends:  # After the last end nothing is hidden, and looking for one from every opening would take squares.
+            spans += [match.span() for match in hidden.finditer(value, 0, ends[-1])]
+    return sorted(spans)
+
+
+def without_hidden(value: str) -> str:
+    """A space in place of every hidden span."""
+    parts, end = [], 0
+    for start, stop in hidden_spans(value):
+        if start >= end:
+            parts.append(value[end:start])
+        end = max(end, stop)
+    return " ".join([*parts, value[end:]])
 
 
 def _replacement(tag: re.Match[str], value: str) -> str:
