@@ -16,7 +16,7 @@ from dadeum.data.check import run_checks
 from dadeum.data.context import Context
 from dadeum.data.corpus import Corpus, Given, read_corpus
 from dadeum.data.engine import keeping_objects
-from dadeum.data.results import not_run, write_results
+from dadeum.data.results import not_run, skipped_checks, write_results
 from dadeum.data.texts.scanning import CHECKS
 
 if TYPE_CHECKING:
@@ -63,7 +63,9 @@ def check_files(
         context.budgets.extend(_budgets(context, tokenizers, max_length_tokens))
         findings = run_checks(context, progress)
     seconds = time.perf_counter() - started
-    return Diagnosis(corpus, context, findings, len(names(CHECKS)), seconds, not_run(context))
+    unlooked = not_run(context)
+    skipped = {name for message in unlooked for name in skipped_checks(message)}
+    return Diagnosis(corpus, context, findings, len(set(names(CHECKS)) - skipped), seconds, unlooked)
 
 
 def _budgets(context: Context, tokenizers: Sequence[str], max_length_tokens: int) -> list[Budget]:

@@ -9,9 +9,11 @@ from dadeum.core.findings import Finding, verdict_of, write_findings
 from dadeum.core.messages import Message
 from dadeum.data.context import Context
 from dadeum.data.corpus import Corpus
-from dadeum.data.pages.findings_page import write_findings_page
+from dadeum.data.pages.findings_page import skipped_checks, write_findings_page
 from dadeum.data.pages.row_file import ROWS_FILE, write_rows
 from dadeum.data.similar.fingerprints import MAX_TEXTS
+
+__all__ = ["PAGE_FILE", "not_run", "skipped_checks", "write_results"]
 
 PAGE_FILE = "findings.html"
 

@@ -93,12 +93,13 @@ def main_reasons(findings: Sequence[Finding], views: Sequence[FindingView]) -> l
 
 def silent_checks(findings: Sequence[Finding], not_run: Sequence[Message]) -> list[tuple[str, Words]]:
     """(code, name) of every check that ran and found nothing; those that did not run stand in a message's `checks`."""
-    spoke = {finding.name for finding in findings}.union(*(_skipped(message) for message in not_run))
+    spoke = {finding.name for finding in findings}.union(*(skipped_checks(message) for message in not_run))
     silent = [(find(CHECKS, name).CODE, check_name(name)) for name in names(CHECKS) if name not in spoke]
     return sorted(silent, key=lambda check: check[0])
 
 
-def _skipped(message: Message) -> set[str]:
+def skipped_checks(message: Message) -> set[str]:
+    """Names of the checks that did not run for the reason that the message gives."""
     skipped = message.values.get("checks", ())
     return set(skipped) if isinstance(skipped, tuple) else set()
 
