@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from dadeum.core.errors import RunError
+from dadeum.core.findings import Finding, write_findings
 from dadeum.core.messages import catalogue
 from dadeum.core.recipe import Recipe
 from dadeum.core.run import Run, append_jsonl, read_json, write_json, write_jsonl
@@ -384,3 +385,12 @@ def test_the_ending_needs_an_evaluation(make_run: MakeRun) -> None:
         summary_lines(run, "ko")
     with pytest.raises(RunError, match="evaluate"):
         verdict_line(run, "ko")
+
+
+def test_the_place_of_a_finding_is_marked_in_its_row(make_run: MakeRun) -> None:
+    recipe, run = make_run()
+    row = {"id": "mail:3", "split": "train", "text": "무료<b>상담", "mark": [2, 5], "part": "input", "found": "tag"}
+    write_findings(run.findings_path, [Finding("DA115", "html", "warn", 1, 9, {"kinds": "tag 1", "share": 0.1}, [row])])
+    page = write_report(recipe, run).read_text(encoding="utf-8")
+    assert "무료<mark>&lt;b&gt;</mark>상담" in page
+    assert "[2, 5]" not in page

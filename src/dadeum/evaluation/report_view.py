@@ -21,6 +21,7 @@ from dadeum.core.words import (
     Words,
     finding_title,
     finding_words,
+    kinds,
     number,
     plain,
     told,
@@ -38,6 +39,8 @@ ORIGINS = 20
 ORIGINS_LISTED = 200
 LONGEST_TEXT = 400
 _SHADES = 9
+_KINDS = {"found", "problem", "how", "kind", "empty"}
+"""Fields of a finding's row that hold a kind of fault."""
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
@@ -66,11 +69,16 @@ def row_fields(row: dict[str, Any]) -> list[tuple[Words, Words]]:
     return [
         (
             say_or(f"fields.{key}", key),
-            wording_or(f"page.splits.{value}", str(value)) if key == "split" else plain(value),
+            wording_or(f"page.splits.{value}", str(value)) if key == "split" else _field_value(key, value),
         )
         for key, value in row.items()
-        if key not in ("id", "text", "reason") and value not in (None, "", [])
+        if key not in ("id", "text", "reason", "mark", "part") and value not in (None, "", [])
     ]
+
+
+def _field_value(key: str, value: Any) -> Words:
+    """Kinds of faults have words; what comes from the data stays as it is."""
+    return kinds(value) if key in _KINDS else plain(value)
 
 
 def removal_reason(reason: str) -> Words:
