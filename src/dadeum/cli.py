@@ -23,6 +23,7 @@ from dadeum.core.run import Run, read_json
 from dadeum.targets import DataFile, Folder, Override, Profile, RecipeName, RunFolder, new_run, reopen
 from dadeum.terminal import bars, out, prepare_models, say, show_error, show_plan
 
+INTERRUPTED = 130
 app = typer.Typer(no_args_is_help=True, add_completion=False, help=text("cli.help.app"), pretty_exceptions_enable=False)
 recipes_app = typer.Typer(no_args_is_help=True, help=text("cli.help.recipes"))
 models_app = typer.Typer(no_args_is_help=True, help=text("cli.help.models"))
@@ -191,7 +192,7 @@ def main() -> None:
     except DadeumError as error:
         show_error(error)
         sys.exit(2)
-    except (PermissionError, FileNotFoundError, NotADirectoryError, IsADirectoryError) as error:
+    except (PermissionError, FileNotFoundError, FileExistsError, NotADirectoryError, IsADirectoryError) as error:
         detail = error.strerror or type(error).__name__
         show_error(DadeumError("cli.os_error", path=error.filename or "-", detail=detail))
         sys.exit(2)
@@ -200,6 +201,9 @@ def main() -> None:
             raise
         show_error(DadeumError("cli.disk_full", path=error.filename or "-"))
         sys.exit(2)
-    except KeyboardInterrupt:
-        say("cli.interrupted")
-        sys.exit(130)
+    except (KeyboardInterrupt, SystemExit) as stop:
+        # Typer turns Ctrl-C into an exit and says nothing.
+        if isinstance(stop, SystemExit) and stop.code != INTERRUPTED:
+            raise
+        say("cli.stopped" if sys.argv[1:2] == ["data"] else "cli.interrupted")
+        sys.exit(INTERRUPTED)

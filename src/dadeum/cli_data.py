@@ -13,7 +13,18 @@ from dadeum.core.errors import DataError
 from dadeum.core.messages import text
 from dadeum.core.pages import printable
 from dadeum.core.run import Run
-from dadeum.targets import DataFile, Folder, Override, Profile, RunFolder, Targets, are_files, given, recipe_or_run
+from dadeum.targets import (
+    DataFile,
+    Folder,
+    Override,
+    Profile,
+    RunFolder,
+    Targets,
+    are_files,
+    given,
+    recipe_or_run,
+    writable,
+)
 from dadeum.terminal import bars, out, prepare_models, say, show_diagnosis, show_findings
 
 if TYPE_CHECKING:
@@ -49,9 +60,10 @@ def check(
     if tokenizer:
         prepare_models()
     files = [*given(targets), *given(validation or (), "validation"), *given(test or (), "test")]
+    target = writable(folder or Path("runs") / "check" / files[0].path.stem)
     with bars() as progress:
         diagnosis = check_files(files, task, tuple(tokenizer or ()), max_length, full, progress=progress)
-    page = write_diagnosis(diagnosis, folder or Path("runs") / "check" / files[0].path.stem)
+    page = write_diagnosis(diagnosis, target)
     show_diagnosis(diagnosis, page)
     if diagnosis.verdict == "unusable":
         raise typer.Exit(2)
@@ -68,7 +80,8 @@ def _check_recipe(
         try:
             pipeline.build_and_check(recipe, run, progress)
         finally:
-            show_findings(read_findings(run.findings_path) if run.findings_path.exists() else [])
+            if run.findings_path.exists():
+                show_findings(read_findings(run.findings_path))
     say("cli.page", path=run.folder / "findings.html")
     say("cli.folder", folder=run.folder)
 
@@ -91,7 +104,7 @@ def build(
         from dadeum.data.repairs.step_list import parse_steps
 
         files = [*given(targets), *given(validation or (), "validation"), *given(test or (), "test")]
-        target = folder or Path("runs") / "build" / files[0].path.stem
+        target = writable(folder or Path("runs") / "build" / files[0].path.stem)
         with bars() as progress:
             converted = convert_files(files, target, task, parse_steps(clean), progress=progress)
         _show_converted(converted)
@@ -113,7 +126,7 @@ def restore(
 ) -> None:
     from dadeum.data.restore import restore as write_originals
 
-    say("cli.restored", num=write_originals(run_folder, reason, out), path=out)
+    say("cli.restored", num=f"{write_originals(run_folder, reason, out):,}", path=out)
 
 
 def _refuse_recipe_options(profile: str | None, data: Path | None, set_: list[str] | None) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -44,10 +46,28 @@ def given(targets: Sequence[str], split: str | None = None) -> list[Given]:
 
     files = []
     for target in targets:
-        path, sign, label = target.rpartition("=")
-        labelled = sign and path and not Path(target).exists()
-        files.append(Given(Path(path), label, split) if labelled else Given(Path(target), None, split))
+        path, label = (target, None) if Path(target).exists() else _parted(target)
+        files.append(Given(Path(path), label, split))
     return files
+
+
+def _parted(target: str) -> tuple[str, str | None]:
+    """`a=b.csv=BLOCK` → ("a=b.csv", "BLOCK"): at the last sign before which there is a file, else at the last one."""
+    places = [place for place in range(len(target) - 1, 0, -1) if target[place] == "="]
+    if not places:
+        return target, None
+    place = next((place for place in places if Path(target[:place]).exists()), places[0])
+    return target[:place], target[place + 1 :]
+
+
+def writable(folder: Path) -> Path:
+    """The folder, which need not exist yet; raises OSError now and not after minutes of work."""
+    found = next(path for path in (folder, *folder.parents) if path.exists())
+    if not found.is_dir():
+        raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(found))
+    if not os.access(found, os.W_OK | os.X_OK):
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(found))
+    return folder
 
 
 @contextmanager

@@ -126,3 +126,32 @@ def test_places_are_in_order_and_repair_ends(text: str) -> None:
 def test_real_chat_survives(shared_data: Path) -> None:
     text = (shared_data / "chat" / "ChatbotData.csv").read_text(encoding="utf-8")
     assert not any(find_mojibake(line) for line in text.splitlines())
+
+
+@pytest.mark.parametrize(("encoding", "kind"), [("cp949", "cp949_as_mac"), ("utf-8", "utf8_as_mac")])
+def test_read_as_macroman(encoding: str, kind: str) -> None:
+    text = "누구나 그런 고민이 있어요."
+    misread = text.encode(encoding).decode("mac_roman")
+    assert kinds(misread) == {kind}
+    assert repair(misread) == text
+    for correct in ("값은 ≤ 5, ≥ 3 그리고 ±∞", "∑∏ ∫∂", "«인용» ¿Qué?", "Ω와 π, µm"):
+        assert kinds(correct) == set()
+
+
+def test_cp949_read_as_gb18030_is_found_and_not_repaired() -> None:
+    misread = "누구나 그런 고민이 있어요.".encode("cp949").decode("gb18030")
+    assert kinds(misread) == {"cp949_as_gb18030"}
+    assert repair(misread) == misread
+    for correct in ("你好，我们是学生。", "大韓民國 憲法 第一條", "今日は天気がいい", "사자성어 塞翁之馬"):
+        assert kinds(correct) == set()
+
+
+def test_question_marks_in_place_of_syllables() -> None:
+    assert kinds("?? ???? ???, ?? ?????.") == {"question_marks"}
+    for correct in ("정말?? 왜 ?? ??? ??", "??? ??? ???", "What?? Really??", "? ? ?"):
+        assert kinds(correct) == set()
+
+
+def test_what_is_left_of_a_no_break_space() -> None:
+    assert kinds("오늘은 Â 바람이 불어요") == {"utf8_as_latin1"}
+    assert kinds("Âge de la retraite") == set()

@@ -284,3 +284,40 @@ def test_random_digits_are_seldom_taken_for_a_person() -> None:
     chance = random.Random(1)
     numbers = ["".join(chance.choices("0123456789", k=13)) for _ in range(2000)]
     assert sum(bool(find_ids(f"접수 {number}")) for number in numbers) < 20
+
+
+@pytest.mark.parametrize(
+    ("text", "kind", "part"),
+    [
+        ("연락은 공일공 사이오구 오일삼공으로", "phone", "공일공 사이오구 오일삼공"),
+        ("공1공-4259-오일삼공", "phone", "공1공-4259-오일삼공"),
+        ("minji77 (at) naver.com 으로", "email", "minji77 (at) naver.com"),
+        ("minji77[at]kakao[dot]com", "email", "minji77[at]kakao[dot]com"),
+        ("minji77 골뱅이 gmail 닷컴", "email", "minji77 골뱅이 gmail 닷컴"),
+        ("minji77 @ daum.net 입니다", "email", "minji77 @ daum.net"),
+        ("배송지: 경기도 수원시 팔달구 인계동 12", "address", "경기도 수원시 팔달구 인계동 12"),
+        ("서울 은평구 통일로 12에 살고 있어요", "address", "서울 은평구 통일로 12"),
+        ("오늘 산 카드 4111111111111111 이에요", "card", "4111111111111111"),
+        ("이걸로 내 4111111111111111", "card", "4111111111111111"),
+        ("신한 110-123-456789로", "account", "110-123-456789"),
+        ("여권은 PM1234567입니다", "passport", "PM1234567"),
+        ("면허증 경기-83-341483-28", "licence", "경기-83-341483-28"),
+    ],
+)
+def test_forms_that_people_write(text: str, kind: str, part: str) -> None:
+    assert found(text) == [(kind, part)]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "공일공부터 구구구까지 외우세요",
+        "골뱅이 무침과 소면",
+        "Meet me @ cafe.com today",
+        "주문번호 4111111111111111 확인",
+        "우리 2024-05-01부터 시작해요",
+        "모델명 PM1234567",
+    ],
+)
+def test_what_only_looks_like_them(text: str) -> None:
+    assert found(text) == []

@@ -81,7 +81,7 @@ def test_schema(recipe: Recipe, clean: dict[str, list[Example]], make_example: M
     no_text = make_example("출처가 없는 메일", origin=None)
     finding = found(recipe, with_rows(clean, test=[backwards, no_text], train=[twice]))["schema"]
     assert (finding.count, finding.severity) == (4, "warn")
-    assert {row["problem"] for row in finding.rows} <= {"id twice", "prompt does not end with a user turn"}
+    assert {row["problem"] for row in finding.rows} <= {"id_twice", "no_user_turn"}
 
 
 def test_empty_field(recipe: Recipe, clean: dict[str, list[Example]], make_example: MakeExample) -> None:
@@ -339,6 +339,7 @@ def test_every_reason_has_words_and_every_bad_row_an_error() -> None:
         "missing_label", "unknown_label", "not_sampled", "empty", "exact_duplicate", "near_duplicate",
         "near_duplicate_of_held_out", "too_long", "phrase", "phrase_capped", "mixed_speech", "balanced", "changed",
         "unknown_role", "wrong_type", "missing_field", "unknown_split", "missing_document",
+        "unequal_prompts",
     }  # fmt: skip
     written = " ".join(path.read_text(encoding="utf-8") for path in source.rglob("*.py"))
     assert [reason for reason in reasons if f'"{reason}"' not in written] == []

@@ -122,7 +122,8 @@ def test_a_file_per_split_and_every_row_that_is_not_used(tmp_path: Path) -> None
     ]  # fmt: skip
     rows = [{"split": "train"} | row for row in rows]
     (tmp_path / "out").mkdir()
-    (tmp_path / "out" / "validation.jsonl").write_text("{}\n")
+    for left_over in ("validation.jsonl", "removed.parquet"):
+        (tmp_path / "out" / left_over).write_text("{}\n")
     converted = convert_files([write(tmp_path / "rows.jsonl", rows)], tmp_path / "out")
     assert (converted.used, converted.removed) == ({"train": 1, "test": 1}, {"missing_field": 1})
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == [
@@ -166,6 +167,16 @@ def test_an_input_is_never_overwritten(tmp_path: Path) -> None:
         convert_files([given_file], tmp_path)
     assert raised.value.key == "data.would_overwrite"
     assert given_file.path.read_bytes() == before
+
+
+def test_files_of_another_maker_are_neither_overwritten_nor_removed(tmp_path: Path) -> None:
+    given_file = write(tmp_path / "rows.jsonl", ROWS["chat"])
+    (tmp_path / "validation.jsonl").write_text("mine")
+    with pytest.raises(DataError, match=r"validation\.jsonl") as raised:
+        convert_files([given_file], tmp_path)
+    assert raised.value.key == "data.not_ours"
+    assert (tmp_path / "validation.jsonl").read_text() == "mine"
+    assert not (tmp_path / "train.jsonl").exists()
 
 
 def test_facts_never_hide_what_is_taught() -> None:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import unicodedata
 from pathlib import Path
 from typing import Any
 
@@ -127,6 +128,7 @@ def test_a_file_without_a_readable_row_is_refused(tmp_path: Path, rows: list[str
     with pytest.raises(DataError) as raised:
         read_corpus([Given(path)])
     assert raised.value.key == "data.nothing_read"
+    assert raised.value.values["detail"] not in ("", "-")
 
 
 def test_a_missing_file_names_the_nearest(tmp_path: Path) -> None:
@@ -189,3 +191,23 @@ def test_real_retrieval_data_is_joined(shared_data: Path) -> None:
     corpus = read_corpus([Given(shared_data / "pdf_qa" / f"welfare_{part}.json") for part in parts])
     assert {split: len(rows) for split, rows in corpus.splits.items()} == {"train": 7637, "validation": 0, "test": 1910}
     assert all(example.completion and example.extra["document"] for example in every(corpus))
+
+
+def test_a_name_that_macos_took_apart_is_found(tmp_path: Path) -> None:
+    write(tmp_path / unicodedata.normalize("NFD", "한글.jsonl"), PAIR)
+    corpus = read_corpus([Given(tmp_path / "한글.jsonl")])
+    assert every(corpus)[0].id == "한글:1"
+
+
+def test_a_link_that_leads_nowhere_is_called_so(tmp_path: Path) -> None:
+    (tmp_path / "a.jsonl").symlink_to(tmp_path / "gone.jsonl")
+    with pytest.raises(DataError, match=r"gone\.jsonl") as raised:
+        read_corpus([Given(tmp_path / "a.jsonl")])
+    assert raised.value.key == "data.dead_link"
+
+
+def test_of_many_columns_the_first_are_told_on_one_line(tmp_path: Path) -> None:
+    row = PAIR | {f"c\n{number}": "값" for number in range(50)}
+    [note] = [note for note in read_corpus([write(tmp_path / "a.jsonl", row)]).notes if note.key == "data.note.read"]
+    assert note.values["columns"].endswith("c 8, c 9, … +40")
+    assert "\n" not in note.values["columns"]

@@ -65,3 +65,9 @@ def test_what_is_written_can_be_read_again(tmp_path: Path) -> None:
     rows = pq.read_table(tmp_path / "out" / "rows.parquet")
     assert rows.num_rows == sum(len(finding.hits) for finding in diagnosis.findings)
     assert "findings.jsonl" not in page.read_text(encoding="utf-8").split("<body", 1)[0]
+
+
+def test_few_rows_are_called_few(tmp_path: Path) -> None:
+    (tmp_path / "one.jsonl").write_text('{"instruction": "인사해 줘", "output": "안녕하세요."}\n', encoding="utf-8")
+    diagnosis = check_files([Given(tmp_path / "one.jsonl")])
+    assert "doctor.not_run.few_rows" in {message.key for message in diagnosis.not_run}

@@ -247,3 +247,30 @@ def test_a_converted_file_comes_back_split_by_split(kind: str, tmp_path: Path) -
     with back.open("a", encoding="utf-8") as file:
         file.writelines(json.dumps(row, ensure_ascii=False) + "\n" for row in untouched)
     assert corpus_of(back) == corpus_of(source)
+
+
+def test_rows_that_no_format_could_read_come_back_only_when_they_are_asked_for(tmp_path: Path) -> None:
+    turns = [{"from": "human", "value": "질문"}, {"from": "gpt", "value": "답"}]
+    rows: list[dict[str, Any]] = [
+        {"conversations": turns}, {"conversations": [{"from": "human", "value": " "}, turns[1]]},
+        {"conversations": [*turns, {"from": "tool", "value": "{}"}]},
+    ]  # fmt: skip
+    source, out, back = tmp_path / "source.jsonl", tmp_path / "out", tmp_path / "back.jsonl"
+    source.write_text("\n".join(json.dumps(row, ensure_ascii=False) for row in rows), encoding="utf-8")
+    done = convert_files([Given(source)], out, clean=parse_steps("drop_empty"))
+    assert done.removed == {"unknown_role": 1, "empty": 1}
+    assert restore(out, None, back) == 1
+    assert corpus_of(out / "train.jsonl", back) == corpus_of(source)
+    assert restore(out, ["unknown_role"], back) == 1
+    assert read_jsonl(back) == [rows[2]]
+
+
+def test_what_the_build_wrote_is_not_overwritten(tmp_path: Path) -> None:
+    source, out = tmp_path / "source.jsonl", tmp_path / "out"
+    source.write_text('{"prompt": "가", "completion": "나"}\n', encoding="utf-8")
+    convert_files([Given(source)], out)
+    before = (out / "train.jsonl").read_bytes()
+    with pytest.raises(DataError) as raised:
+        restore(out, None, out / "train.jsonl")
+    assert raised.value.key == "data.repairs.own_file"
+    assert (out / "train.jsonl").read_bytes() == before

@@ -97,6 +97,16 @@ def test_plan_finds_it_before_anything_is_loaded(project, dadeum, override, ment
     assert not list(project.glob("runs/*/*"))
 
 
+@pytest.mark.parametrize("command", ["check", "build"])
+def test_a_file_cannot_be_the_folder_of_a_check(project, dadeum, command):
+    (project / "taken").write_text("a file, not a folder")
+    code, out, err = dadeum("data", command, "block.csv", "--out", "taken")
+    assert code == 2
+    assert "taken" in err
+    assert "Traceback" not in err
+    assert out == ""
+
+
 def test_a_place_that_cannot_be_written_is_a_sentence(project, dadeum):
     (project / "taken").write_text("a file, not a folder")
     code, _, err = dadeum("data", "build", "recipe.yaml", "--out", "taken/run")

@@ -88,17 +88,21 @@ _CARD = re.compile(
     rf"{_LEFT}(?:\d{{4}}([- ])\d{{4}}\1\d{{4}}\1\d{{4}}|3[47]\d\d([- ])\d{{6}}\2\d{{5}}"
     rf"|3[0689]\d\d([- ])\d{{6}}\3\d{{4}}|\d{{14,16}}){_RIGHT}"
 )
-_CARD_WORDS = re.compile(r"카드|결제|신용|체크|\bcard\b|\bvisa\b", re.IGNORECASE)
+_CARD_WORDS = re.compile(r"카드|결제|신용|체크|유효\s?기간|\bCVC|\bcard\b|\bvisa\b", re.IGNORECASE)
 _CARD_PREFIX = {
     16: re.compile(r"4|5[1-5]|2(?:2[2-9]|[3-6]|7[01]|720)|35|62|65|6011|9"),
     15: re.compile("3[47]"),
     14: re.compile("3[0689]"),
 }
+_BANK_CARD = re.compile(r"(?:4\d|5[1-5])\d{14}")
+_OTHER_NUMBER = re.compile(r"번호|송장|주문|코드|바코드|\bno\b|\bid\b|\bISBN\b|\d{10}|=|#", re.IGNORECASE)
 _BUSINESS = re.compile(rf"{_LEFT}\d{{3}}-\d{{2}}-\d{{5}}{_RIGHT}")
 _BUSINESS_WEIGHTS = (1, 3, 7, 1, 3, 7, 1, 3, 5)
-_PASSPORT = re.compile(r"[MSRODG](?<![A-Za-z0-9].)(?:\d{8}|\d{3}[A-Z]\d{4})(?![A-Za-z0-9])")
+_PASSPORT = re.compile(r"(?<![A-Za-z0-9])(?:[MSRODG](?:\d{8}|\d{3}[A-Z]\d{4})|[A-Z]{2}\d{7})(?![A-Za-z0-9])")
 _PASSPORT_WORDS = re.compile(r"여권|passport", re.IGNORECASE)
-_LICENCE = re.compile(rf"{_LEFT}(?:1[1-9]|2[0-8])-\d{{2}}-\d{{6}}-\d{{2}}{_RIGHT}")
+_LICENCE_REGION = "서울|부산|대구|인천|광주|대전|울산|경기|강원|충북|충남|전북|전남|경북|경남|제주"
+"""Until the regions got numbers."""
+_LICENCE = re.compile(rf"{_LEFT}(?:1[1-9]|2[0-8]|{_LICENCE_REGION})-\d{{2}}-\d{{6}}-\d{{2}}{_RIGHT}")
 _LICENCE_WORDS = re.compile(r"면허|운전")
 
 
@@ -119,9 +123,18 @@ def _cards(text: str) -> Iterator[Span]:
             prefix.match(plain)
             and luhn(digits)
             and len(set(digits)) > 1
-            and (grouped or _has_word(text, match, _CARD_WORDS))
+            and (grouped or _is_bank_card(text, match) or _has_word(text, match, _CARD_WORDS))
         ):
             yield Span(*match.span(), "card")
+
+
+def _is_bank_card(text: str, match: re.Match[str]) -> bool:
+    """Sixteen digits of Visa or Mastercard, alone between spaces in a text of words none of which numbers them."""
+    alone = not text[: match.start()][-1:].strip() and not text[match.end() :][:1].strip()
+    in_words = re.search("[A-Za-z가-힣]", text) is not None
+    return (
+        alone and in_words and _BANK_CARD.fullmatch(match[0]) is not None and not _has_word(text, match, _OTHER_NUMBER)
+    )
 
 
 def luhn(digits: Sequence[int]) -> bool:
@@ -169,6 +182,20 @@ def phones(text: str) -> Iterator[Span]:
         yield Span(*match.span(), "example_phone" if _EXAMPLE_PHONE.search(match[0]) else kind)
 
 
+# -- telephones in words, to be read by nobody but people -------------------------------------------
+_SPOKEN_DIGIT = "[공영일이삼사오육륙칠팔구0-9]"
+_SPOKEN_GLUE = r"(?:에|\s|-|,){0,2}"
+_SPOKEN = re.compile(rf"(?:공[일1]공|영[일1]영){_SPOKEN_GLUE}{_SPOKEN_DIGIT}{{4}}{_SPOKEN_GLUE}{_SPOKEN_DIGIT}{{4}}")
+
+
+def spoken_phones(text: str) -> Iterator[Span]:
+    """공일공 사이오구 …, 공1공-4259-…: `phone`."""
+    if "공" not in text and "영" not in text:
+        return
+    for match in _SPOKEN.finditer(text):
+        yield Span(*match.span(), "phone")
+
+
 # -- bank accounts --------------------------------------------------------------------------------
 _ACCOUNT = re.compile(
     rf"{_LEFT}(?:\d{{2,6}}-\d{{2,6}}-\d{{2,7}}(?:-\d{{1,3}})?|(?!1[4-7]\d{{11}}(?!\d))\d{{10,14}}){_RIGHT}(?!\.[A-Za-z])"
@@ -177,19 +204,27 @@ _ACCOUNT_WORDS = re.compile(
     r"계좌|예금주|입금처|(?:국민|신한|우리|하나|기업|농협|수협|산업|씨티|제일|외환|대구|부산|경남|광주|전북|제주)\s?은행"
     r"|농협|수협|신협|새마을금고|우체국(?!쇼핑)|카카오뱅크|카뱅|토스\s?뱅크|케이뱅크"
 )
+_BANK_NAME = re.compile(r"(?:국민|신한|우리|하나|기업|카카오|토스|케이|씨티)\s?(?=\d{2})")
+"""The short name of a bank is a word of its own: it counts only right before the number."""
 # No account: a time in milliseconds, the name of a file.
 _MIN_ACCOUNT, _MAX_ACCOUNT = 10, 14
 _DATE = re.compile(r"(?:19|20)\d\d(-?)(?:0[1-9]|1[0-2])\1(?:0[1-9]|[12]\d|3[01])")
 
 
 def _accounts(text: str) -> Iterator[Span]:
-    if not _ACCOUNT_WORDS.search(text):
+    if _ACCOUNT_WORDS.search(text) is None and _BANK_NAME.search(text) is None:
         return
     for match in _ACCOUNT.finditer(text):
         enough = _MIN_ACCOUNT <= len(_digits(match[0])) <= _MAX_ACCOUNT
         other = _PHONE.fullmatch(match[0]) or _DATE.match(match[0])
-        if enough and not other and _has_word(text, match, _ACCOUNT_WORDS):
+        if enough and not other and _is_at_bank(text, match):
             yield Span(*match.span(), "account")
+
+
+def _is_at_bank(text: str, match: re.Match[str]) -> bool:
+    return any(bank.end() == match.start() for bank in _BANK_NAME.finditer(text)) or _has_word(
+        text, match, _ACCOUNT_WORDS
+    )
 
 
 # -- all ------------------------------------------------------------------------------------------

@@ -29,7 +29,8 @@ _QUOTED = "".join(map(re.escape, _CP1252))
 _HANGUL = re.compile("[\uac00-\ud7a3]")
 _HANJA = "\u4e00-\u9fff\uf900-\ufaff"
 # One character class: searching for it is four times as fast as for alternatives.
-_SUSPECT = re.compile(f"[\xb0-\xf4{_LOST}{_HANJA}]")
+_MAC_LEADS = re.escape(bytes(range(0xB0, 0xC9)).decode("mac_roman"))
+_SUSPECT = re.compile(f"[\xa5-\xab\xb0-\xf4\u0192\u03a9\u03c0\u2202-\u2265{_LOST}{_HANJA}]")
 _BYTES_AS_LATIN = re.compile(f"[\xb0-\xc8][\xa1-\xfe]|[\xc2-\xf4][\x80-\xbf{_QUOTED}]")
 """What cp949 or UTF-8 bytes of Korean look like in latin-1 or cp1252; rare in other text."""
 _UTF8_AS_CP949 = re.compile(f"{_LOST}|[{_HANJA}][\u2010-\u33ff\uac00-\ud7a3\uff00-\uffef]")
@@ -43,6 +44,19 @@ _SIGNS = re.compile(
 )
 _HANJA_FIRST = re.compile(f"[{_HANJA}][\u2010-\u9fff\uac00-\uffef]+")
 _WORD = re.compile(r"[^\s\x00-\x7f]+")
+_LONE_A = re.compile(r"(?<!\S)\xc2(?!\S)")
+"""What is left of a no-break space (C2 A0) once spaces were tidied."""
+_MAC_SIGNS = re.escape(bytes(range(0x80, 0x100)).decode("mac_roman"))
+_MAC_WORD = re.compile(f"[{_MAC_SIGNS}]{{2,}}")
+_MAC_SUSPECT = re.compile(f"[\xcc-\xcf][{_MAC_SIGNS}]|[{_MAC_LEADS}][{_MAC_SIGNS}]{{3}}")
+"""The first byte of a syllable in UTF-8 (EA to ED) or cp949 (B0 to C8), and what can follow."""
+_HANJA_WORD = re.compile(f"[{_HANJA}]+")
+_KANA = re.compile("[\u3041-\u30ff]")
+MIN_GB18030 = 3
+"""Hanja that all become common syllables: one does by chance in twenty, three in eight thousand."""
+_ASKED = re.compile(r"\?+(?:[\s,.!'\"()~:]{1,3}\?+){2,}")
+MIN_ASKED = 6
+"""Question marks in place of syllables: fewer are somebody who wonders."""
 
 
 class _Place(NamedTuple):
@@ -57,7 +71,8 @@ def find_mojibake(text: str) -> list[Span]:
     """Places that were decoded wrongly, in order and apart.
 
     Kinds: `cp949_as_latin1` (¾È³ç), `utf8_as_latin1` (ì•ˆ), `utf8_as_cp949` (rare syllables, with or without U+FFFD)
-    and `replacement` (U+FFFD, the bytes are lost).
+    `cp949_as_mac`, `utf8_as_mac` (∞≈øπø‰), `cp949_as_gb18030` (娄荤尔), `replacement` (U+FFFD, the bytes are lost) and
+    `question_marks` (?? ???? ???., lost too).
     """
     return [Span(place.start, place.end, place.kind) for place in _places(text)]
 
@@ -74,14 +89,22 @@ def repair(text: str) -> str:
 
 
 def _places(text: str) -> list[_Place]:
+    places: list[_Place] = _asked(text) if "??" in text else []
     if _SUSPECT.search(text) is None:
-        return []
-    places: list[_Place] = []
+        return places
+    if _MAC_SUSPECT.search(text) and (mac := _read_as_mac(text)):
+        return mac
     if _BYTES_AS_LATIN.search(text):
         places += _read_as_latin(text)
     if _UTF8_AS_CP949.search(text):
         places += _read_as_cp949(text)
-    return sorted(places)
+    if not places and _HANJA_WORD.search(text):
+        places += _read_as_gb18030(text)
+    if "\xc2" in text and _HANGUL.search(text):
+        taken = {place.start for place in places}
+        lone = _LONE_A.finditer(text)
+        places += [_Place(*hit.span(), "utf8_as_latin1", None) for hit in lone if hit.start() not in taken]
+    return sorted(places, key=lambda place: place[:2])
 
 
 # -- bytes read as latin-1 or cp1252 --------------------------------------------------------------
@@ -198,3 +221,58 @@ def _utf8_of(part: str) -> str | None:
         return None
     syllables = _HANGUL.findall(was)
     return was if _LOST in was or (len(syllables) > 1 and not any(map(_is_rare, syllables))) else None
+
+
+# -- other readings -------------------------------------------------------------------------------
+def _read_as_mac(text: str) -> list[_Place]:
+    """Bytes read as MacRoman, as old Macs did; UTF-8 first, because what fits there is no chance."""
+    for encoding in ("utf-8", "cp949"):
+        places = []
+        for match in _MAC_WORD.finditer(text):
+            try:
+                was = match[0].encode("mac_roman").decode(encoding)
+            except UnicodeError:
+                continue
+            if _HANGUL.search(was):
+                places.append(_Place(*match.span(), "utf8_as_mac" if encoding == "utf-8" else "cp949_as_mac", was))
+        syllables = _HANGUL.findall("".join(place.was or "" for place in places))
+        if syllables and (encoding == "utf-8" or _is_surely_korean(syllables, 2)):
+            return places
+    return []
+
+
+def _read_as_gb18030(text: str) -> list[_Place]:
+    """Chinese becomes hanja or rare syllables; Korean stays Korean."""
+    if _KANA.search(text):
+        return []
+    places = []
+    words = list(_HANJA_WORD.finditer(text))
+    for match in words:
+        try:
+            was = match[0].encode("gbk").decode("cp949")
+        except UnicodeError:
+            continue
+        if all(map(_HANGUL.match, was)):
+            places.append(_Place(*match.span(), "cp949_as_gb18030", was))
+    syllables = _HANGUL.findall("".join(place.was or "" for place in places))
+    if 2 * len(places) > len(words) and _is_surely_korean(syllables, MIN_GB18030):
+        return [place._replace(was=None) for place in places]
+    return []
+
+
+def _is_surely_korean(syllables: list[str], least: int) -> bool:
+    """Common syllables only; of a long text at least twice as many as `MIN_COMMON` asks for."""
+    if len(set(syllables)) < least:
+        return False
+    return _share_common(syllables) >= (1 if len(syllables) <= MAX_SHORT else 2 * MIN_COMMON)
+
+
+def _asked(text: str) -> list[_Place]:
+    """Question marks in words of different lengths, in a text without a single syllable: nobody asks like that."""
+    if _HANGUL.search(text):
+        return []
+    return [
+        _Place(*match.span(), "question_marks", None)
+        for match in _ASKED.finditer(text)
+        if match[0].count("?") >= MIN_ASKED and len({len(run) for run in re.findall(r"\?+", match[0])}) > 1
+    ]

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 
 from dadeum.core.findings import Span
 from dadeum.core.korean_names import people
-from dadeum.core.korean_numbers import apart, id_numbers, phones
+from dadeum.core.korean_numbers import apart, id_numbers, phones, spoken_phones
 
 # -- e-mail ---------------------------------------------------------------------------------------
 _EMAIL = re.compile(
@@ -33,6 +33,17 @@ _EXAMPLE_NAME = re.compile(
     r"(?:x{3,}|abc\d*|test\d*|user\d*|example|sample|your\w*|name|hong(?:gil)?dong|id)@", re.IGNORECASE
 )
 
+_AT_WORD = re.compile(r"[(\[]\s?at\s?[)\]]", re.IGNORECASE)
+_PROVIDER = "naver|gmail|hanmail|daum|nate|kakao|outlook|hotmail|icloud|yahoo"
+_DISGUISED = re.compile(
+    r"(?<![\w.+/-])(?P<user>[A-Za-z0-9][\w.+%-]{1,63})"
+    r"(?:\s?(?:골뱅이|[(\[{]\s?(?:at|골뱅이)\s?[)\]}])\s?(?P<site>[A-Za-z0-9-]{2,63})"
+    rf"|\s?@\s?(?P<provider>{_PROVIDER}))"
+    r"\s?(?:\.|닷|점|쩜|[(\[{]\s?(?:dot|닷|점)\s?[)\]}])\s?(?P<end>com|net|org|kr|co\.kr|io|컴|넷)(?![\w@-])",
+    re.IGNORECASE | re.ASCII,
+)
+"""Written so that no program finds it; a bare @ between spaces only at a provider of private mail."""
+
 # -- addresses ------------------------------------------------------------------------------------
 _PROVINCE = (
     r"(?:서울|부산|대구|인천|광주|대전|울산|세종)(?:특별자치시|특별시|광역시|시)?"
@@ -47,6 +58,10 @@ _HOME = rf"[,\s]{{0,2}}{_BUILDING}(?:(?P<flat>(?:\d{{1,4}}동\s?)?\d{{1,4}}호)|
 _ADDRESS = re.compile(
     rf"(?<![가-힣])(?:{_PROVINCE})\s{{0,2}}{_DISTRICT}\s?(?:[가-힣]{{1,5}}[읍면]\s)?(?:{_STREET}|{_VILLAGE})\s?{_NUMBER}(?:{_HOME})?"
 )
+_LIVES = re.compile(r"살(?:고|아|았|던)|사는|거주|자택|우리\s?집|집\s?주소|배송지|배달지|수령지|받는\s?(?:사람|분|곳)")
+"""Beside a building it says that somebody lives there."""
+_NEAR = 10
+"""Characters from an address to such a word."""
 _HOUSE_NUMBER = re.compile(r"[로길동리가]\s?(?:산\s?)?\d")
 _DIGIT = re.compile("[0-9]")
 
@@ -86,6 +101,9 @@ def find_contacts(text: str) -> list[Span]:
     found: list[Span] = []
     if "@" in text:
         found += _emails(text)
+    if "@" in text or "골뱅이" in text or (("(" in text or "[" in text) and _AT_WORD.search(text)):
+        found += [Span(*match.span(), "email") for match in _DISGUISED.finditer(text)]
+    found += spoken_phones(text)
     if _DIGIT.search(text):
         found += phones(text)
         found += _addresses(text)
@@ -133,4 +151,5 @@ def _emails(text: str) -> Iterator[Span]:
 def _addresses(text: str) -> Iterator[Span]:
     if _HOUSE_NUMBER.search(text):
         for match in _ADDRESS.finditer(text):
-            yield Span(*match.span(), "address" if match["flat"] else "street")
+            near = text[max(0, match.start() - _NEAR) : match.start()] + "\n" + text[match.end() : match.end() + _NEAR]
+            yield Span(*match.span(), "address" if match["flat"] or _LIVES.search(near) else "street")

@@ -69,7 +69,7 @@ def build_data(recipe: Recipe, run: Run, progress: Progress = silent, fits: Fits
 
 
 def removed_table(removed: list[Removed]) -> pa.Table:
-    """Columns id, source, origin, text, label, reason, detail, kind (removed or changed), original (JSON as read)."""
+    """Columns id, source, origin, text, label, reason, detail, kind (`rows.Removed`), original (JSON as read)."""
     columns = {field.name: [getattr(row, field.name) for row in removed] for field in fields(Removed)}
     return pa.table(columns, schema=REMOVED_SCHEMA)
 

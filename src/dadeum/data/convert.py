@@ -84,10 +84,10 @@ def convert_files(
 ) -> Converted:
     """Read, clean, and write `<out>/<split>.jsonl` and `<out>/removed.parquet`; nothing is written before all can be.
 
-    Raises DataError for files that cannot be read, a folder that holds one of them under a name to be written, and
-    when no row is left.
+    Raises DataError for files that cannot be read, for a folder that holds one of them, or files of another maker,
+    under a name to be written, and when no row is left.
     """
-    _keep_inputs(files, out)
+    _keep_others(files, out)
     corpus = read_corpus(files, task, progress)
     split_of = {example.id: split for split, examples in corpus.splits.items() for example in examples}
     every = [example for examples in corpus.splits.values() for example in examples]
@@ -98,9 +98,10 @@ def convert_files(
     if not cleaned.examples:
         listed = ", ".join(f"{reason} {count:,}" for reason, count in reasons.most_common())
         raise DataError("data.nothing_left", reasons=listed)
-    used = _write_splits(cleaned.examples, split_of, corpus.task, out)
+    # First, because it also says whose folder this is: a run that is stopped here can be run again.
     with atomic(out / REMOVED_FILE) as temporary:
         pq.write_table(removed_table([*corpus.unread, *cleaned.removed, *cleaned.changed]), temporary)
+    used = _write_splits(cleaned.examples, split_of, corpus.task, out)
     return Converted(
         out, corpus.task, len(every) + len(corpus.unread), used, dict(reasons.most_common()), len(cleaned.changed),
         cleaned.steps, corpus.files, _shown(corpus, cleaned), corpus.notes,
@@ -121,11 +122,14 @@ def line_of(example: Example, task: str) -> dict[str, Any]:
     return line
 
 
-def _keep_inputs(files: Sequence[Given], out: Path) -> None:
+def _keep_others(files: Sequence[Given], out: Path) -> None:
     written = {(out / name).resolve() for name in (*(f"{split}.jsonl" for split in SPLITS), REMOVED_FILE)}
     for given in files:
         if given.path.resolve() in written:
             raise DataError("data.would_overwrite", path=given.path, folder=out)
+    foreign = [] if (out / REMOVED_FILE).exists() else [path for path in sorted(written) if path.exists()]
+    if foreign:
+        raise DataError("data.not_ours", path=foreign[0], folder=out)
 
 
 def _write_splits(examples: Iterable[Example], split_of: dict[str, str], task: str, out: Path) -> dict[str, int]:

@@ -6,11 +6,12 @@ import itertools
 import re
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from dadeum.core.errors import DataError
 from dadeum.core.examples import SPLITS, Example
+from dadeum.core.korean import nfc, squash
 from dadeum.core.messages import Message
 from dadeum.core.progress import Progress, silent
 from dadeum.core.recipe import Source
@@ -22,11 +23,13 @@ from dadeum.data.formats._recognise import recognise
 from dadeum.data.formats.base import Layout
 from dadeum.data.formats.retrieval import IdMap, join, map_in, read_maps
 from dadeum.data.nearest import nearest
-from dadeum.data.reading.sources import read_source
-from dadeum.data.rows import Removed, Table
+from dadeum.data.reading.sources import existing, read_source
+from dadeum.data.rows import BadRow, Removed, Table
 
 TASKS = ("decide", "chat", "summarize", "answer", "retrieve", "prefer", "text")
 """Kinds of job that rows can be for; `text` has nothing to answer."""
+
+_MAX_COLUMNS_TOLD = 12
 
 
 @dataclass(frozen=True)
@@ -86,6 +89,7 @@ def read_corpus(files: Sequence[Given], task: str | None = None, progress: Progr
     """
     if task not in (None, *TASKS):
         raise DataError("data.no_such_task", task=task, near=nearest(str(task), TASKS), known=", ".join(TASKS))
+    files = [replace(given, path=existing(given.path, "data.no_such_file")) for given in files]
     reading = _Reading(task)
     maps: list[IdMap] = []
     with keeping_objects():
@@ -109,8 +113,9 @@ def source_names(files: Sequence[Given]) -> list[str]:
     """The files' stems, counted up where two are equal: rows are told apart by them."""
     names: list[str] = []
     for given in files:
-        counted = (f"{given.path.stem}-{count}" for count in itertools.count(2))
-        names.append(next(name for name in itertools.chain([given.path.stem], counted) if name not in names))
+        stem = nfc(given.path.stem)
+        counted = (f"{stem}-{count}" for count in itertools.count(2))
+        names.append(next(name for name in itertools.chain([stem], counted) if name not in names))
     return names
 
 
@@ -122,9 +127,6 @@ def split_in(path: Path) -> str | None:
 
 def _open(given: Given, name: str, split: str | None) -> Table | list[IdMap]:
     """The file's rows, or the JSON objects by id that it holds."""
-    if not given.path.exists():
-        beside = [file.name for file in given.path.parent.iterdir()] if given.path.parent.is_dir() else []
-        raise DataError("data.no_such_file", path=given.path, near=nearest(given.path.name, beside, cutoff=0.5))
     try:
         table = read_source(Source(path=str(given.path), name=name))
     except DataError as error:
@@ -152,7 +154,7 @@ class _Reading:
     def take(self, table: Table, given: Given, split: str | None, paths: Sequence[Path]) -> None:
         """Convert all rows of a table; `paths` are the files that they were read from."""
         if not table.rows:
-            raise _nothing_read(table.path, table.num_rows, Counter(row.reason for row in table.bad))
+            raise _nothing_read(table.path, table.num_rows, table.bad)
         task = self.task if self.guessed_by is None else None
         name, module, layout = recognise(table, task, given.label)
         self._agree_on_task(table.path, layout)
@@ -160,7 +162,7 @@ class _Reading:
         num_rows = table.num_rows
         done = convert_rows(table, module, layout, beside, split, self.shared)
         if done.after is None:
-            raise _nothing_read(table.path, num_rows, Counter(row.reason for row in done.unread))
+            raise _nothing_read(table.path, num_rows, done.unread)
         facts = FileFacts(
             name=table.name,
             path=" + ".join(map(str, paths)),
@@ -192,7 +194,7 @@ class _Reading:
 
     def _note(self, facts: FileFacts, layout: Layout, done: FileRows, is_by_name: bool) -> None:
         """What was taken for what."""
-        columns = ", ".join(name if name == column else f"{name} ← {column}" for name, column in facts.columns.items())
+        columns = _told(facts.columns)
         shape, task = Message(f"data.format.{facts.format}"), Message(f"doctor.tasks.{self.task}")
         values = {"source": facts.name, "format": shape, "columns": columns, "task": task}
         self.notes += [Message("data.note.read", values), *layout.notes]
@@ -209,9 +211,18 @@ class _Reading:
             self.notes.append(Message("data.note.long_values", {"source": name, "column": column, "count": count}))
 
 
-def _nothing_read(path: Path, total: int, reasons: Counter[str]) -> DataError:
-    listed = ", ".join(f"{reason} {count:,}" for reason, count in reasons.most_common())
-    return DataError("data.nothing_read", path=path, total=total, reasons=listed)
+def _nothing_read(path: Path, total: int, bad: Sequence[BadRow] | Sequence[Removed]) -> DataError:
+    """Every reason, and what was found in the first row."""
+    reasons = Counter(row.reason for row in bad).most_common()
+    listed = ", ".join(f"{reason} {count:,}" for reason, count in reasons)
+    return DataError("data.nothing_read", path=path, total=total, reasons=listed, detail=bad[0].detail or "-")
+
+
+def _told(columns: dict[str, str]) -> str:
+    """`question ← Q, answer ← A`, on one line, the first of many."""
+    told = [squash(name if name == column else f"{name} ← {column}") for name, column in columns.items()]
+    rest = len(told) - _MAX_COLUMNS_TOLD
+    return ", ".join(told[:_MAX_COLUMNS_TOLD]) + (f", … +{rest}" if rest > 0 else "")
 
 
 def _fields(table: Table, layout: Layout, beside: Beside) -> dict[str, str]:

@@ -11,33 +11,39 @@ from pathlib import Path
 import pyarrow.parquet as pq
 
 from dadeum.core.errors import DataError, RunError
+from dadeum.core.examples import SPLITS
 from dadeum.core.run import atomic
 from dadeum.data.nearest import nearest
-from dadeum.data.rows import UNREADABLE
+from dadeum.data.rows import UNREAD, UNREADABLE
 
+_OWN_FILES = {"removed.parquet", *(f"{split}.jsonl" for split in SPLITS)}
 _UNREADABLE_START = f'{{"{UNREADABLE}": '
 
 
 def restore(folder: Path, reasons: Sequence[str] | None, out: Path) -> int:
     """Write the original rows of a run (or of a folder with its removed.parquet) to `out`; how many were written.
 
-    `reasons` are those of the table, `changed` among them; None takes all but rows that no reader understood, which
-    are written, as `{"unreadable": ...}`, only when their reason is asked for. Raises RunError when there is no
-    table or it keeps no originals, DataError for a reason that the table does not have.
+    `reasons` are those of the table, `changed` among them; None takes all but rows that could not be read: they are
+    written as they stood in their file (`{"unreadable": ...}` where not even its reader understood them), and only
+    when their reason is asked for. Raises RunError when there is no table or it keeps no originals, DataError for a
+    reason that the table does not have and for an `out` that is the folder's own.
     """
+    if out.resolve().parent == folder.resolve() and out.name in _OWN_FILES:
+        raise DataError("data.repairs.own_file", path=out)
     table = pq.read_table(_removed_path(folder))
     if "original" not in table.column_names:
         raise RunError("data.repairs.no_originals", folder=folder)
-    rows = list(zip(table["reason"].to_pylist(), table["original"].to_pylist(), strict=True))
-    known = sorted({reason for reason, _ in rows})
+    rows = list(zip(*(table[name].to_pylist() for name in ("reason", "kind", "original")), strict=True))
+    known = sorted({reason for reason, _, _ in rows})
     for reason in reasons or ():
         if reason not in known:
             listed = ", ".join(known) or "-"
             raise DataError("data.repairs.unknown_reason", reason=reason, near=nearest(reason, known), known=listed)
     if reasons is None:
-        wanted = [original for _, original in rows if not original.startswith(_UNREADABLE_START)]
+        read = (original for _, kind, original in rows if kind != UNREAD)
+        wanted = [original for original in read if not original.startswith(_UNREADABLE_START)]
     else:
-        wanted = [original for reason, original in rows if reason in reasons]
+        wanted = [original for reason, _, original in rows if reason in reasons]
     with atomic(out) as temporary:
         temporary.write_text("".join(f"{original}\n" for original in wanted), encoding="utf-8")
     return len(wanted)

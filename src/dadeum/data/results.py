@@ -16,6 +16,8 @@ from dadeum.data.similar.fingerprints import MAX_TEXTS
 __all__ = ["PAGE_FILE", "not_run", "skipped_checks", "write_results"]
 
 PAGE_FILE = "findings.html"
+FEW_ROWS = 50
+"""Below, checks that judge by a share are silent for want of rows: `few_texts` and `answer_starts` ask for so many."""
 
 
 def write_results(
@@ -45,6 +47,8 @@ def write_results(
 def not_run(context: Context) -> list[Message]:
     """What was looked at in part, or not at all, and how to have it looked at."""
     messages = []
+    if context.num_rows < FEW_ROWS:
+        messages.append(Message("doctor.not_run.few_rows", {"num": context.num_rows}))
     if "sentences" in context.__dict__ and context.sentences.num_sampled < context.sentences.num_rows:
         counts = {"num": context.sentences.num_sampled, "total": context.sentences.num_rows}
         messages.append(Message("doctor.not_run.sampled", counts))

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from dadeum.core.korean import nfc
 from dadeum.core.recipe import Source
 
 Value = str | list[str]
@@ -16,6 +17,8 @@ Value = str | list[str]
 MAX_EXCERPT_CHARACTERS = 200
 UNREADABLE = "unreadable"
 """Only key of the `original` of a row that no reader understood."""
+UNREAD = "unread"
+"""`kind` of a row of a bare file that could not become an Example: its `original` has the shape of that file."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +98,7 @@ class Removed:
     """A key of `data.reason` in locales."""
     detail: str
     kind: str = "removed"
-    """`removed`, or `changed`: the row is used, `detail` lists the steps that changed it."""
+    """`removed`; `unread`; or `changed`: the row is used, `detail` lists the steps that changed it."""
     original: str = ""
     """The row as it was read: a JSON object that can stand in a JSONL source. Personal data is not masked here."""
 
@@ -125,4 +128,4 @@ def excerpt(cells: Sequence[Any] | str) -> str:
 
 def source_name(source: Source) -> str:
     """The recipe's name for the source, else the file's stem."""
-    return source.name or Path(source.path).stem
+    return source.name or nfc(Path(source.path).stem)

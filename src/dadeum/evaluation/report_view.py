@@ -39,8 +39,7 @@ ORIGINS = 20
 ORIGINS_LISTED = 200
 LONGEST_TEXT = 400
 _SHADES = 9
-_KINDS = {"found", "problem", "how", "kind", "empty"}
-"""Fields of a finding's row that hold a kind of fault."""
+_KINDS = {"found", "problem", "how", "kind", "empty"}  # fields of a row that hold a kind of fault
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 
 

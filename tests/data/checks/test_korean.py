@@ -327,3 +327,23 @@ def test_real_data_is_judged_as_its_readme_says(shared_data: Path) -> None:
 def test_modules_say_what_they_are() -> None:
     for module in (mixed_speech, speech_levels, foreign_script, translationese):
         assert module.CODE.startswith("KO1") and module.__name__.rsplit(".", 1)[1] == module.NAME
+
+
+@pytest.mark.parametrize(
+    ("text", "kind"),
+    [("예@쁜^걸@로& 하#나# 사&주&세@요# 지#금@ 바&로#", "debris"), ("주소를 알려 주세요." + "─" * 60, "rule")],
+)
+def test_signs_between_letters_and_drawn_lines_are_named(text: str, kind: str) -> None:
+    assert kind in {span.found for span in punctuation.find(text)}
+
+
+def test_syllables_on_lines_of_their_own_are_split() -> None:
+    assert split_syllables.find("\n".join("뜻대로되는게많지않죠"))
+    assert split_syllables.find("\u00a0".join("우산같은사람이네요"))
+    assert split_syllables.find("오늘은 비가 와서\n집에 있었어요.\n내일은 나가려고요.") == []
+
+
+def test_one_letter_of_another_script_glued_to_hangul_is_seen() -> None:
+    assert foreign_script.find("손님에的 마음으로 준비했습니다")
+    assert foreign_script.find("ユ렇게 배워 가는 거예요")
+    assert foreign_script.find("경제(經濟)를 공부했습니다") == []

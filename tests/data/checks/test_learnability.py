@@ -219,6 +219,13 @@ def test_a_common_label_inside_another_is_a_class_of_its_own() -> None:
     assert examine("label_spelling", rows, "decide") is None
 
 
+def test_a_number_written_as_pandas_does_is_the_same_label() -> None:
+    rows = [labelled(n, f"{n}번 글", ("1", "0", "1.0", "1.5")[n % 4]) for n in range(40)]
+    finding = examine("label_spelling", rows, "decide")
+    assert finding is not None and finding.count == 10
+    assert "'1.0' 10 ≈ '1' 10" in finding.values["pairs"]
+
+
 def mails(num: int) -> list[Example]:
     chance = random.Random(3)
     words = {"배송": ["택배", "송장", "기사님", "도착", "상자"], "결제": ["카드", "환불", "쿠폰", "영수증", "할인"]}
@@ -427,3 +434,27 @@ def doctor() -> Callable[..., Context]:
         return Context(corpus.splits, corpus.task, unread=corpus.unread)
 
     return look
+
+
+@pytest.mark.parametrize(("num_equal", "severity"), [(0, None), (1, "info"), (2, "warn"), (150, "block")])
+def test_pairs_of_equal_answers(num_equal: int, severity: str | None) -> None:
+    rows = plain_questions(200)
+    worse: list[list[Turn]] = [
+        [{"role": "assistant", "content": f" {row.completion[0]['content']}" if n < num_equal else "몰라요."}]
+        for n, row in enumerate(rows)
+    ]
+    pairs = [replace(row, rejected=turns) for row, turns in zip(rows, worse, strict=True)]
+    finding = examine("equal_pair", [*pairs, chat(200, "짝이 없는 질문", "답")], "prefer")
+    assert (finding.severity if finding else None) == severity
+    if finding:
+        assert (finding.count, finding.total) == (num_equal, 200)
+
+
+def test_two_blank_answers_are_no_equal_pair() -> None:
+    blank: list[Turn] = [{"role": "assistant", "content": " "}]
+    assert examine("equal_pair", [chat(0, "질문", "", rejected=blank)], "prefer") is None
+
+
+def test_the_index_of_pandas_is_no_shortcut() -> None:
+    rows = [labelled(n, f"{n:03}번 글", ("가", "나")[n >= 100], extra={"(1)": str(n)}) for n in range(200)]
+    assert examine("field_shortcut", rows, "decide") is None

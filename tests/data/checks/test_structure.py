@@ -9,6 +9,7 @@ import pytest
 
 from dadeum.core.examples import Example, Turn
 from dadeum.core.findings import Finding
+from dadeum.core.words import finding_title
 from dadeum.data.check import run_checks
 from dadeum.data.checks import (
     broken_jamo,
@@ -25,6 +26,7 @@ from dadeum.data.checks import (
 )
 from dadeum.data.context import Context
 from dadeum.data.rows import Removed
+from dadeum.data.texts.characters import squash_spaces
 
 
 def turn(role: str, content: str = "말") -> Turn:
@@ -111,7 +113,7 @@ def test_roles_throughout_mean_another_format() -> None:
 # -- schema, empty_field, repeated_ids, unreadable_rows ---------------------------------------------
 def test_schema_wants_something_to_answer() -> None:
     finding = only(schema.check(context(talk(A), *[pair()] * 20)))
-    assert (finding.count, finding.severity, finding.values["problems"]) == (1, "warn", "nothing to answer 1")
+    assert (finding.count, finding.severity, finding.values["problems"]) == (1, "warn", "nothing_to_answer 1")
     assert only(schema.check(context(talk(A), pair()))).severity == "block"
     assert schema.check(context(pair(), talk(U))) == []  # no answer: roles
 
@@ -295,6 +297,12 @@ def test_no_break_spaces_are_only_worth_knowing() -> None:
         ('<table class="a"><tr><td>칸', ["tag"] * 3),
         ('<meta name="css">글', ["tag"]),
         ("&#44032;", ["entity"]),
+        ("광장&nbsp 옆", ["entity"]),
+        ("오늘은 <u>휴관</u>", ["tag"] * 2),
+        ("내일 봐요.<br", ["cut_tag"]),
+        ("내일 봐요. <a href=", ["cut_tag"]),
+        ("내일 봐요.</di", ["cut_tag"]),
+        ('an style="color:red">내일 봐요.', ["cut_tag"]),
     ],
 )
 def test_html(text: str, kinds: list[str]) -> None:
@@ -316,6 +324,9 @@ def test_html(text: str, kinds: list[str]) -> None:
         "| 가 | 나<br>다 |",
         "List<String> 값",
         "AT&T",
+        "밑줄 친 <u>말</u>의 뜻",
+        "a <b",
+        "주소는 ?가=1&lt=2",
     ],
 )
 def test_html_that_is_meant(text: str) -> None:
@@ -363,3 +374,61 @@ def test_control_tokens(text: str, kind: str) -> None:
 )
 def test_tokens_that_are_the_subject(text: str) -> None:
     assert control_tokens.find(text) == []
+
+
+def test_problems_of_the_schema_are_said_in_words() -> None:
+    [finding] = schema.check(context(talk(A), *[pair()] * 20))
+    title = finding_title(finding)
+    assert "답할 말이 없음 1" in title.ko
+    assert "nothing to answer 1" in title.en
+
+
+@pytest.mark.parametrize(
+    ("text", "places"),
+    [
+        ("자리와 ㅇ입장료를 물어요", ["ㅇ"]),
+        ("ㅂ방법을 찾아요", ["ㅂ"]),
+        ("지ㄱ저ㅂ 하세요", ["ㄱ", "ㅂ"]),
+        ("새 길을 차ㅈ아보세요", ["ㅈ"]),
+    ],
+)
+def test_a_consonant_out_of_place(text: str, places: list[str]) -> None:
+    assert [place for _, place in marked(broken_jamo.find, text)] == places
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "ㅇ이용 안내\nㅇ입장료",
+        "네ㅇ",
+        "네ㅋㅋ ㅇㅇ",
+        "와ㅏㅏ 좋다",
+        "가자ㄱㄱ",
+        "ㄱ과 ㄴ을 써요",
+        "받침 ㄴ나눔",
+        "ㅎ하하",
+        "ㄱ. 가나다",
+        "ㅇㅋ 알겠어",
+    ],
+)
+def test_a_consonant_that_chat_or_a_lesson_means(text: str) -> None:
+    assert broken_jamo.find(text) == []
+
+
+def test_stray_selectors_and_braille_blanks() -> None:
+    assert marked(invisible.find, "좋\ufe0f아요 \u2800") == [("selector", "\ufe0f"), ("filler", "\u2800")]
+    assert marked(invisible.find, "나\u061c도") == [("direction", "\u061c")]
+    for meant in ("❤\ufe0f 1\ufe0f\u20e3 ☎\ufe0e", "\u2803\u2800\u2807"):
+        assert invisible.find(meant) == []
+    assert squash_spaces("좋\ufe0f아요\u2800❤\ufe0f") == "좋아요 ❤\ufe0f"
+
+
+@pytest.mark.parametrize("answer", ["\u200b\u200b", "<p>&nbsp;</p>", "-", "…", "N/A", "NULL", "#REF!", "[]", "<br>"])
+def test_an_answer_that_says_nothing_is_empty(answer: str) -> None:
+    finding = only(run_checks(context(pair(), pair(answer=answer)), only=["empty_field"]))
+    assert [hit.row for hit in finding.hits] == [1]
+
+
+@pytest.mark.parametrize("answer", ["없음", "0", "네", "O", "ㅇㅇ", "?", "`[]`", "a < b", "-1"])
+def test_a_short_answer_is_an_answer(answer: str) -> None:
+    assert run_checks(context(pair(), pair(answer=answer)), only=["empty_field"]) == []

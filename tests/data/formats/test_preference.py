@@ -47,3 +47,17 @@ def test_a_missing_answer_is_listed(read_rows: ReadRows) -> None:
     good = {"prompt": "질문", "chosen": "좋은 답", "rejected": "나쁜 답"}
     corpus = read_rows([good, {"prompt": "질문", "chosen": "좋은 답"}])
     assert [(row.reason, row.detail) for row in corpus.unread] == [("missing_field", "rejected")]
+
+
+@pytest.mark.parametrize(
+    ("row", "detail"),
+    [
+        ({"chosen": [ASK, GOOD], "rejected": [{"role": "user", "content": "질문 "}, BAD]}, "chosen[1]: user"),
+        ({"prompt": "질문", "chosen": "좋은 답", "rejected": [ASK, BAD]}, "rejected[1]: user"),
+        ({"chosen": [ASK, GOOD, ASK, GOOD], "rejected": [ASK, GOOD, GOOD, BAD]}, "chosen[3]: user"),
+        ({"prompt": "질문", "chosen": [ASK, GOOD], "rejected": [ASK]}, "chosen[1]: user"),
+    ],
+)
+def test_answers_to_different_prompts_are_no_pair(read_rows: ReadRows, row: dict[str, object], detail: str) -> None:
+    corpus = read_rows([{"prompt": "질문", "chosen": [ASK, GOOD], "rejected": [ASK, BAD]}, row])
+    assert [(found.reason, found.detail) for found in corpus.unread] == [("unequal_prompts", detail)]

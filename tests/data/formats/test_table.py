@@ -123,3 +123,17 @@ def test_a_spreadsheet_may_turn_text_into_numbers(tmp_path: Path) -> None:
     corpus = read_corpus([Given(tmp_path / "rows.xlsx")])
     assert corpus.splits["train"][0].completion[0]["content"] == "2024"
     assert corpus.files[0].container == "xlsx"
+
+
+def test_labels_may_stand_in_brackets(read_rows: ReadRows) -> None:
+    rows = [{"제목": f"{n}번 안내문", "분류": ("[공지]", "[광고]")[n % 2]} for n in range(8)]
+    assert {example.label for example in read_rows(rows).splits["train"]} == {"[공지]", "[광고]"}
+    lists = [{"제목": f"{n}번 안내문", "분류": "['공지', '광고']"} for n in range(8)]
+    assert read_rows(lists).task == "text"
+
+
+def test_a_column_called_label_that_is_none_is_spoken_of(read_rows: ReadRows) -> None:
+    corpus = read_rows([{"text": f"{n}번 글", "label": f"L{n}"} for n in range(100)])
+    [note] = [note for note in corpus.notes if note.key == "data.note.label_refused"]
+    assert corpus.task == "text"
+    assert (note.values["column"], note.values["num"], note.values["looked"]) == ("label", 100, 100)

@@ -88,7 +88,8 @@ def test_one_question_with_two_answers_is_no_copy() -> None:
 def test_an_empty_turn_is_reason_enough_to_drop_a_conversation() -> None:
     examples = [chat(1, "질문", "답"), chat(2, "질문", " "), chat(3, "", "답"), chat(4, "질문", "", "질문", "답")]
     unanswered = chat(5, "질문", "답", completion=[])
-    done = clean_examples([*examples, unanswered], ["drop_empty"])
+    silent = chat(6, "", "", prompt=[{"role": "system", "content": "규칙"}], completion=[])
+    done = clean_examples([*examples, unanswered, silent], ["drop_empty"])
     assert [example.id for example in done.examples] == ["chat:1", "chat:5"]
     assert {item.reason for item in done.removed} == {"empty"}
 

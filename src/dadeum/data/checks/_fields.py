@@ -16,8 +16,8 @@ from dadeum.core.examples import Example
 
 MAX_BINS = 20
 """Values of a number before it is cut into as many bins."""
-IDENTITIES = {"id", "document", "speaker", "time"}
-"""Extra fields that name a row or are taken apart elsewhere."""
+IDENTITIES = {"id", "document", "speaker", "time", "(1)", "Unnamed: 0", "__index_level_0__"}
+"""Extra fields that name a row or are taken apart elsewhere; the last three are pandas' index, as files keep it."""
 _ATTACHED = re.compile(r"(?i)attach|files?$|첨부|파일")
 _TIME = re.compile(r"(\d{4})\D{1,2}(\d{1,2})\D{1,2}(\d{1,2})(?:\D{1,3}(\d{1,2}):(\d{2}))?")
 _DIGITS = re.compile(r"\d{8}(?:\d{4,6})?")

@@ -61,7 +61,7 @@ def starts(answers: list[str]) -> Starts:
     first = Counter(_start(answer, 1) for answer in answers)
     two = Counter(_start(answer, 2) for answer in answers)
     top = two.most_common(1)[0] if two.most_common(1)[0][1] >= MAX_TOP * len(answers) else first.most_common(1)[0]
-    entropy = -sum(count / len(answers) * math.log(count / len(answers)) for count in first.values())
+    entropy = sum(count / len(answers) * math.log(len(answers) / count) for count in first.values())
     marks = sum(_begins_with_mark(answer) for answer in answers)
     return Starts(top[0], top[1] / len(answers), entropy, len(first), marks / len(answers))
 

@@ -29,18 +29,21 @@ _KANA = "\u3041-\u3096\u30a1-\u30fa\uff66-\uff9d"
 _HANJA = "\u3005\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
 _CYRILLIC = "\u0400-\u052f"
 _OTHER = "\u0590-\u05ff\u0600-\u06ff\u0900-\u0dff\u0e00-\u0eff\u1000-\u109f\u1200-\u137f\u1780-\u17ff"
-_FOREIGN = re.compile(f"[{_KANA}{_HANJA}{_CYRILLIC}{_OTHER}]")
+_OTHER += "\u0530-\u058f\u10a0-\u10ff"
+_GREEK = "\u0370-\u03ff\u1f00-\u1fff"
+_FOREIGN = re.compile(f"[{_KANA}{_HANJA}{_CYRILLIC}{_OTHER}{_GREEK}]")
 _RUN = re.compile(
     f"(?P<homoglyph>[A-Za-z]+[{_CYRILLIC}]+[A-Za-z{_CYRILLIC}]*|[{_CYRILLIC}]+[A-Za-z][A-Za-z{_CYRILLIC}]*)"
     f"|(?P<kana>[{_HANJA}]*[{_KANA}][{_KANA}{_HANJA}\u30fc\uff9e\uff9f]*)"
     f"|(?P<hanja>[{_HANJA}]+)"
     f"|(?P<cyrillic>[{_CYRILLIC}]+)"
-    f"|(?P<other>[{_OTHER}]+)"
+    f"|(?P<other>[{_OTHER}]+|[{_GREEK}]{{3,}})"  # one or two Greek letters are a formula
 )
+_CHINESE_PARTICLES = "的了们這这吗呢很她你"
 _GLOSSED = re.compile(f"[{_HANJA}]+(?=\\s?[(（\\[][가-힣])")
 _ABOUT = re.compile(
     "한자|한문|사자성어|고사성어|한시|논어|맹자|일본어|일어|일문|중국어|중문|간체|번체|히라가나|가타카나|러시아어|키릴|"
-    "태국어|아랍어|몽골어|우크라이나어|불가리아어|힌디어|히브리어|외국어|번역|발음|"
+    "태국어|그리스어|조지아어|아르메니아어|아랍어|몽골어|우크라이나어|불가리아어|힌디어|히브리어|외국어|번역|발음|"
     "[Jj]apanese|[Cc]hinese|[Rr]ussian|[Tt]ranslat|漢字|中文|日本語"
 )
 _ABOUT_ENGLISH = re.compile("영어|영문|영작|번역|[Ee]nglish|[Tt]ranslat|이메일|토익|원문|가사")
@@ -61,7 +64,7 @@ def find(text: str) -> list[Span]:
     spans = []
     for match in _RUN.finditer(prose):
         kind = match.lastgroup or ""
-        if kind == "homoglyph" or len(match.group()) > 1 or (kind == "hanja" and _is_stuck(prose, match)):
+        if kind == "homoglyph" or len(match.group()) > 1 or _is_stuck(prose, match, kind):
             spans.append(Span(match.start(), match.end(), kind))
     return spans
 
@@ -81,11 +84,16 @@ def _blank(match: re.Match[str]) -> str:
     return " " * len(match.group())
 
 
-def _is_stuck(text: str, match: re.Match[str]) -> bool:
-    """A single Hanja inside a Hangul word; headlines put theirs at its beginning or end ("對중국", "친文")."""
-    return (
-        "가" <= text[match.start() - 1 : match.start()] <= "힣" and "가" <= text[match.end() : match.end() + 1] <= "힣"
-    )
+def _is_stuck(text: str, match: re.Match[str], kind: str) -> bool:
+    """A single kana beside Hangul, or a single Hanja inside a Hangul word.
+
+    Headlines put theirs at its beginning or end ("對중국", "친文"), but never a Chinese particle ("에的").
+    """
+    after_hangul = "가" <= text[max(0, match.start() - 1) : match.start()] <= "힣"
+    before_hangul = "가" <= text[match.end() : match.end() + 1] <= "힣"
+    if kind == "kana":
+        return after_hangul or before_hangul or match.group() == "の"
+    return kind == "hanja" and after_hangul and (before_hangul or match.group() in _CHINESE_PARTICLES)
 
 
 def _mostly_latin(text: str) -> bool:

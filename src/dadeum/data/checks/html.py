@@ -10,7 +10,7 @@ import html.entities
 import re
 
 from dadeum.core.findings import Severity, Span
-from dadeum.data.texts.characters import ENTITY, TAG, hidden_spans, without_hidden
+from dadeum.data.texts.characters import BARE_ENTITY, CUT_TAG, ENTITY, TAG, hidden_spans, without_hidden
 from dadeum.data.texts.code_spans import blank_code
 
 CODE = "DA115"
@@ -20,25 +20,28 @@ PARTS = "all"
 
 _ABOUT = re.compile(
     r"\bX?HTML\b|\bCSS\b|\bXML\b|\bJSX\b|\bDOM\b|자바스크립트|javascript|마크업|마크다운|태그|웹\s?(?:페이지|사이트|개발)|크롤링"
-    r"|브라우저|엔티티|selector",
+    r"|브라우저|엔티티|selector|밑줄",
     re.IGNORECASE,
 )
 _PROMPT_MARKS = frozenset({
     "article", "body", "caption", "details", "footer", "header", "input", "label", "legend", "link", "main", "map",
-    "meta", "object", "option", "q", "s", "section", "select", "source", "style", "summary", "table", "title", "u",
+    "meta", "object", "option", "q", "s", "section", "select", "source", "style", "summary", "table", "title",
 })  # fmt: skip
 """Words of their own: without attributes they count only beside a tag that is nothing but HTML."""
 _TABLE_LINE = re.compile(r"^\s*\|.*$", re.MULTILINE)
 
 
 def find(text: str) -> list[Span]:
-    """Kinds `tag`, `entity` and `hidden` (comment, script, style, doctype)."""
-    if "<" not in text and "&" not in text:
+    """Kinds `tag`, `cut_tag`, `entity` and `hidden` (comment, script, style, doctype)."""
+    if "<" not in text and "&" not in text and ">" not in text:
         return []
     prose = blank_code(text)
     hidden = hidden_spans(prose) if "<" in prose else []
     spans = [Span(start, end, "hidden") for start, end in hidden]
     spans += [Span(*match.span(), "entity") for match in ENTITY.finditer(prose) if _is_entity(match[0])]
+    if "&" in prose:
+        spans += [Span(*match.span(), "entity") for match in BARE_ENTITY.finditer(prose)]
+    spans += [Span(*match.span(), "cut_tag") for match in CUT_TAG.finditer(prose)]
     for tag in _tags(prose):
         if not any(start <= tag.start() < end for start, end in hidden):
             spans.append(Span(*tag.span(), "tag"))

@@ -12,7 +12,7 @@ from itertools import groupby
 from dadeum.core.findings import Finding, Hit, Span
 from dadeum.data.checks._kinds import judge_kinds
 from dadeum.data.context import Context
-from dadeum.data.texts.characters import JOINER
+from dadeum.data.texts.characters import JOINER, STRAY_SELECTOR
 
 CODE = "DA114"
 NAME = "invisible"
@@ -23,7 +23,8 @@ _KINDS = {
     "joiner": "\u200c\u200d",
     "bom": "\ufeff",
     "direction": "\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069",
-    "filler": "\u115f\u1160\u3164\uffa0",
+    "filler": "\u115f\u1160\u3164\uffa0\u2800",
+    "selector": "\ufe0e\ufe0f",
     "control": "\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u206a-\u206f",
     "soft_hyphen": "\xad",
     "tag": "\U000e0000-\U000e007f",
@@ -34,7 +35,8 @@ MINOR = frozenset({"nbsp", "line_separator"})
 """White space after all; squash_spaces makes plain spaces of them."""
 _ANY = re.compile(f"[{''.join(_KINDS.values())}]")
 _KIND = {kind: re.compile(f"[{characters}]") for kind, characters in _KINDS.items()}
-_RIGHT_TO_LEFT = re.compile("[\u0590-\u08ff]")
+_RIGHT_TO_LEFT = re.compile("[\u0590-\u061b\u061d-\u08ff]")
+_BRAILLE = re.compile("[\u2801-\u28ff]")
 _JOINED_SCRIPT = re.compile("[\u0600-\u0dff]")
 _FLAG = re.compile("\U0001f3f4[\U000e0020-\U000e007f]+")
 _MISREAD_BEFORE, _MISREAD_AFTER = re.compile("[\xa0-\xff][\x80-\x9f]*$"), re.compile("[\x80-\x9f]*[\xa0-\xff]")
@@ -67,6 +69,10 @@ def _is_meant(text: str, at: int, kind: str) -> bool:
         return is_in_emoji or _JOINED_SCRIPT.search(around) is not None
     if kind == "direction":
         return _RIGHT_TO_LEFT.search(text) is not None
+    if kind == "selector":
+        return STRAY_SELECTOR.match(text, at) is None
+    if text[at] == "\u2800":
+        return _BRAILLE.search(text) is not None
     # A control inside ì•ˆ belongs to `mojibake`.
     is_c1 = kind == "control" and text[at] > "\x7f"
     return is_c1 and bool(_MISREAD_BEFORE.search(text, max(0, at - 3), at) or _MISREAD_AFTER.match(text, at + 1))

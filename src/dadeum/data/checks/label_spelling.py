@@ -21,6 +21,8 @@ MIN_SLIP_CHARACTERS = 3
 """Shorter labels differ by one letter on purpose: "1" and "2", 긍정 and 부정."""
 MAX_LABELS = 500
 """More labels than this are no classes, and comparing all pairs would take long."""
+_WHOLE = re.compile(r"-?\d+\.0+")
+"""pandas writes 1 as 1.0 once the column has a gap."""
 _OPPOSITES = re.compile(r"(?i)^(?:비|불|미|무|반|안|못|아닌|not|non|no|un|in|dis)|(?:아님|아닌|안함|없음|x)$")
 
 
@@ -53,6 +55,8 @@ def _same(labels: Counter[str]) -> dict[str, str]:
 def _bare(label: str) -> str:
     # NFKC only to compare: ２ and 2, Ａ and A are one label. "C" and "C++" are not.
     plain = unicodedata.normalize("NFKC", label).casefold()
+    if _WHOLE.fullmatch(plain.strip()):
+        return plain.strip().partition(".")[0]
     return re.sub(r"[\s_.-]+", "", plain) or plain
 
 

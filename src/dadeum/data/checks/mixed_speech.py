@@ -18,6 +18,9 @@ NAME = "mixed_speech"
 
 WARN_SHARE = 0.01
 """Share of rows from which this is a warning: in 600 human DialogSum-Ko summaries one is mixed (0.2 %)."""
+_LOWER = PLAIN | {"hage"}
+_MUSING = frozenset({"구먼", "는구먼"})
+"""하게체 that is said to oneself."""
 
 
 def check(context: Context) -> list[Finding]:
@@ -34,12 +37,12 @@ def check(context: Context) -> list[Finding]:
 def mixture(answer: Answer) -> Hit | None:
     """The first sentence of the rarer kind; of two equally frequent kinds the plain one."""
     levels = {sentence.level for sentence in answer.sentences}
-    if not levels & POLITE or not levels & PLAIN:
+    if not levels & POLITE or not levels & _LOWER:
         return None
     prose = own_prose(answer.text)
     own = [sentence for sentence in answer.sentences if _counts(sentence, prose)]
     polite = [sentence for sentence in own if sentence.level in POLITE]
-    plain = [sentence for sentence in own if sentence.level in PLAIN and _is_finished(sentence, answer.text)]
+    plain = [sentence for sentence in own if sentence.level in _LOWER and _is_finished(sentence, answer.text)]
     if not polite or not plain:
         return None
     rarer = (polite if len(polite) < len(plain) else plain)[0]
@@ -51,7 +54,7 @@ def mixture(answer: Answer) -> Hit | None:
 def _counts(sentence: Sentence, prose: str) -> bool:
     """The sentence ends in the writer's own words, and is no remark to oneself."""
     end = prose[sentence.start : sentence.end].rstrip(" .!?~…^\"'”’)")
-    return bool(end) and "가" <= end[-1] <= "힣" and sentence.ending not in SOLILOQUY
+    return bool(end) and "가" <= end[-1] <= "힣" and sentence.ending not in SOLILOQUY | _MUSING
 
 
 def _is_finished(sentence: Sentence, text: str) -> bool:

@@ -51,9 +51,14 @@ _PAIRS = (
     ", ,",
 )
 """A run has one of these; looking for them first is quicker."""
-_SUSPECT = re.compile(f"[!?~！？…•·★☆♥※→:;*#=^{_EMOJI}]")
+_SUSPECT = re.compile(f"[!?~！？…•·★☆♥※→:;*#=^@&─━═{_EMOJI}]")
 _SUSPECT_RUNS = ("..", ",,", ". .", ", ,", "--", "__")
 """Without any of these a text has commas, full stops and brackets only."""
+_DEBRIS = re.compile(r"(?<=[가-힣.])[@#^&$%*`|]+(?=[가-힣])|[*_`|^@&]#[*#_`|^@&]*|#[*_`|^@&]+")
+MIN_DEBRIS = 4
+MIN_DEBRIS_SHARE = 0.15
+"""Signs between letters per Hangul letter; our choice: emphasis has two per phrase, `**말**은` far fewer."""
+_RULE = re.compile("(?<=[가-힣.!?])[─━═]{8,}")
 _SLOPPY_DOTS = re.compile(r"(?<!\.)(?:\.{4,5})(?!\.)")
 _MIN_SLOPPY_DOTS = 3
 _REPEATED = re.compile(r"([.…~!?ㅋㅎㅠㅜ])\1+")
@@ -62,13 +67,20 @@ _COUNTED = ".,!?~…·•:;*#-=_/\\|<>()[]{}\"'“”‘’「」『』※→★
 
 
 def find(text: str) -> list[Span]:
-    """Runs (`marks`, `emoji`), dots that trail off again and again (`dots`), or the whole text (`density`)."""
+    """Runs (`marks`, `emoji`, `rule`) or signs between letters (`debris`).
+
+    Also dots that trail off again and again (`dots`), or the whole text (`density`).
+    """
     if _SUSPECT.search(text) is None and not any(run in text for run in _SUSPECT_RUNS):
         return []
     spans = _runs(text) if any(pair in text for pair in _PAIRS) or _ANY_EMOJI.search(text) else []
     if not spans and "...." in text:
         dots = [Span(match.start(), match.end(), "dots") for match in _SLOPPY_DOTS.finditer(text)]
         spans = dots if len(dots) >= _MIN_SLOPPY_DOTS else []
+    if not spans:
+        spans = [Span(*match.span(), "rule") for match in _RULE.finditer(text)]
+    if not spans and (debris := _debris(text)):
+        return debris
     if spans:
         code_free = without_code(text)
         return [span for span in spans if code_free[span.start : span.end].strip()]
@@ -78,6 +90,15 @@ def find(text: str) -> list[Span]:
 def _runs(text: str) -> list[Span]:
     found = (match for match in _RUN.finditer(text) if not _RATING.fullmatch(match.group().strip()))
     return [Span(match.start(), match.end(), match.lastgroup or "") for match in found]
+
+
+def _debris(text: str) -> list[Span]:
+    """Censoring signs or pieces of Markdown between the letters, throughout ("하#나#", "예@쁜")."""
+    if sum(map(text.count, "@#^&*_`|")) < MIN_DEBRIS:
+        return []
+    spans = [Span(*match.span(), "debris") for match in _DEBRIS.finditer(text)]
+    letters = sum("가" <= character <= "힣" for character in text)
+    return spans if len(spans) >= max(MIN_DEBRIS, MIN_DEBRIS_SHARE * letters) else []
 
 
 def _is_strewn(text: str) -> bool:

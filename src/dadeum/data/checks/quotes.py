@@ -43,17 +43,23 @@ _NO_PAIR = re.compile(
     r"|\d\s?[\"”](?=[\s,)가-힣]|$)"  # 15"
     r"|(?<=[A-Za-z가-힣\d])[’'](?=[A-Za-z])|[‘’](?=\d\d)"  # don’t, ’24
 )
+_LONE_BRACE = re.compile(r"(?<!\S)\{(?=[가-힣])|(?<=[가-힣.])\}(?=\s|$)")
 
 
 def find(text: str) -> list[Span]:
     """The marks without a partner; kind `quote` or `bracket`."""
-    if _ANY.search(text) is None:
-        return []
-    if _is_balanced(text):
-        return []
+    if _ANY.search(text) is None or _is_balanced(text):
+        return _lone_brace(text) if "{" in text or "}" in text else []
     text = without_code(text)
     markers = {at for match in _NO_PAIR.finditer(text) for at in _loose(text, match)}
     return sorted([*_unpaired(text, markers), *_odd_straight(text, markers)])
+
+
+def _lone_brace(text: str) -> list[Span]:
+    """The only brace of a text, at the edge of a Korean word: no template, no code."""
+    if text.count("{") + text.count("}") != 1 or '"' in text or "\\" in text:
+        return []
+    return [Span(*match.span(), "bracket") for match in _LONE_BRACE.finditer(without_code(text))]
 
 
 def _is_balanced(text: str) -> bool:

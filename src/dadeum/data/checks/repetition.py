@@ -24,6 +24,8 @@ A sentence that follows itself at once always is."""
 MIN_LOOP_ROUNDS = 4
 """Rounds of the same words one after the other; three are emphasis ("정말 정말 정말")."""
 MAX_LOOP_WORDS = 8
+MIN_WORD_ROUNDS = 8
+"""Rounds of one short word ("정말", "마요."), of which four may be emphasis."""
 _MIN_HANGUL_SHARE = 0.3
 """Of a sentence: masks such as #Person1# and spaces take their part."""
 _MIN_LOOP_CHARACTERS = 12
@@ -50,11 +52,12 @@ def _repeated(text: str) -> list[Span]:
     spans = []
     for match in sentences(text):
         sentence = match.group().strip()
-        if sentence in seen and len(sentence) >= MIN_SENTENCE_CHARACTERS and not _is_pattern(sentence):
+        said = "".join(sentence.rstrip("~^ ").split())
+        if said in seen and len(sentence) >= MIN_SENTENCE_CHARACTERS and not _is_pattern(sentence):
             spans.append(Span(match.start(), match.start() + len(sentence), "sentence"))
-            at_once |= sentence == before
-        seen.add(sentence)
-        before = sentence
+            at_once |= said == before
+        seen.add(said)
+        before = said
     repeated = sum(span.end - span.start for span in spans)
     return spans if at_once or repeated >= MIN_REPEATED_SHARE * len(text) else []
 
@@ -79,7 +82,8 @@ def _loops(text: str, words: list[str]) -> list[Span]:
             run = run + 1 if tokens[at] == tokens[at - period] else 0
             if run >= period * (MIN_LOOP_ROUNDS - 1):
                 start, end = places[at - run - period + 1].start(), places[at].end()
-                if end - start >= _MIN_LOOP_CHARACTERS and _tells(text[start:end]):
+                long_word = period == 1 and run >= MIN_WORD_ROUNDS - 1
+                if end - start >= _MIN_LOOP_CHARACTERS and _tells(text[start:end], 2 if long_word else 3):
                     return [Span(start, end, "loop")]
     return []
 
@@ -95,6 +99,6 @@ def _may_loop(words: list[str]) -> bool:
     return False
 
 
-def _tells(text: str) -> bool:
+def _tells(text: str, num_syllables: int = 3) -> bool:
     """Words and not laughter, lines or a rhythm of two syllables."""
-    return len({character for character in text if "가" <= character <= "힣"}) >= 3
+    return len({character for character in text if "가" <= character <= "힣"}) >= num_syllables

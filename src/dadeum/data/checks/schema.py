@@ -24,7 +24,7 @@ def check(context: Context) -> list[Finding]:
     problems: Counter[str] = Counter()
     found = []
     for row, (_, example) in enumerate(context.placed):
-        if problem := _problem(example, context.task) or ("id twice" if times[example.id] > 1 else ""):
+        if problem := _problem(example, context.task) or ("id_twice" if times[example.id] > 1 else ""):
             problems[problem] += 1
             found.append(Hit(row, found={"problem": problem}))
     severity: Severity = "block" if len(found) > BLOCK_SHARE * context.num_rows else "warn"
@@ -34,17 +34,17 @@ def check(context: Context) -> list[Finding]:
 def _problem(example: Example, task: str) -> str:
     for name in _TEXTS:
         if not isinstance(getattr(example, name), str):
-            return f"{name} is no text"
+            return "not_text"
     if task in _WITHOUT_TURNS:
         return ""  # bare texts: there is nothing to train on yet
     if not example.prompt:
-        return "nothing to answer"
+        return "nothing_to_answer"
     if task != "decide":
         return ""  # the order of a conversation is `roles`' business
     if not _are_turns(example.prompt) or example.prompt[-1]["role"] != "user":
-        return "prompt does not end with a user turn"
+        return "no_user_turn"
     if not _are_turns(example.completion) or example.completion[-1]["role"] != "assistant":
-        return "completion is no assistant turn"
+        return "no_assistant_turn"
     return ""
 
 

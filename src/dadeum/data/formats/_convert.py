@@ -10,8 +10,8 @@ from typing import Any
 
 from dadeum.core.examples import SPLITS, Example, Turn
 from dadeum.data.formats._beside import Beside
-from dadeum.data.formats.base import Format, Halves, Layout, Unread
-from dadeum.data.rows import BadRow, Removed, Table, as_json, excerpt, row_id
+from dadeum.data.formats.base import Format, Halves, Layout, Unread, is_nan
+from dadeum.data.rows import UNREAD, BadRow, Removed, Table, as_json, excerpt, row_id
 
 _MAX_SHARED_CHARACTERS = 100
 """Longer facts beside a row hardly ever repeat."""
@@ -60,7 +60,9 @@ def _drained(table: Table) -> Iterator[tuple[int, list[Any]]]:
 
 def _removed(table: Table, row: BadRow) -> Removed:
     name = row_id(table.name, row.number)
-    return Removed(name, table.name, table.name, row.text, "", row.reason, row.detail, original=row.original)
+    return Removed(
+        name, table.name, table.name, row.text, "", row.reason, row.detail, kind=UNREAD, original=row.original
+    )
 
 
 def _bad(table: Table, number: int, cells: Sequence[Any], problem: Unread) -> BadRow:
@@ -68,8 +70,10 @@ def _bad(table: Table, number: int, cells: Sequence[Any], problem: Unread) -> Ba
 
 
 def _row(table: Table, cells: Sequence[Any]) -> dict[str, Any]:
-    """Column → cell, without those that are not there."""
-    return {column: cell for column, cell in zip(table.columns, cells, strict=True) if cell is not None}
+    """Column → cell, without those that are not there (NaN is no JSON)."""
+    return {
+        column: cell for column, cell in zip(table.columns, cells, strict=True) if cell is not None and not is_nan(cell)
+    }
 
 
 def _example(

@@ -7,7 +7,7 @@ from typing import Any
 
 from dadeum.core.examples import Turn
 from dadeum.data.formats._turns import are_turn_lists, turns_in
-from dadeum.data.formats.base import SYSTEM, Halves, Layout, assistant, layout_of, match, probe, system, user
+from dadeum.data.formats.base import SYSTEM, Halves, Layout, Unread, assistant, layout_of, match, probe, system, user
 from dadeum.data.rows import Table
 
 RANK = 1
@@ -30,13 +30,16 @@ def recognise(table: Table, task: str | None, label: str | None) -> Layout | Non
 
 
 def convert(cells: Sequence[Any], layout: Layout) -> Halves:
+    """Raises Unread where the two answers do not answer the same."""
     chosen, rejected = _answer(cells, layout, "chosen"), _answer(cells, layout, "rejected")
     before = system(layout.optional(cells, "system"))
-    shared = _shared(chosen, rejected)
-    if chosen[0]["role"] != "assistant" and shared:
-        # The whole conversation stands in both; a prompt column says the same once more.
-        return Halves([*before, *chosen[:shared]], chosen[shared:], rejected[shared:])
-    return Halves([*before, *_prompt(cells, layout)], chosen, rejected)
+    shared = _shared(chosen, rejected) if chosen[0]["role"] != "assistant" else 0
+    for name, turns in (("chosen", chosen), ("rejected", rejected)):
+        if (role := turns[shared]["role"]) != "assistant":
+            raise Unread("unequal_prompts", f"{name}[{shared + 1}]: {role}")
+    # Where the whole conversation stands in both, a prompt column says the same once more.
+    prompt = chosen[:shared] or _prompt(cells, layout)
+    return Halves([*before, *prompt], chosen[shared:], rejected[shared:])
 
 
 def _prompt(cells: Sequence[Any], layout: Layout) -> list[Turn]:

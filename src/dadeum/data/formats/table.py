@@ -26,7 +26,7 @@ from dadeum.data.formats.base import (
     text_in,
     user,
 )
-from dadeum.data.reading.cells import field_value, label_text
+from dadeum.data.reading.cells import field_value, label_text, written_list
 from dadeum.data.reading.columns import SYNONYMS, is_list_field, plain_name
 from dadeum.data.rows import Table
 
@@ -60,12 +60,12 @@ _NEARLY = 0.85
 """difflib ratio of a mistyped half: otput, respones; 답변자 stays below it."""
 
 _NOT_TEXT = re.compile(
-    r"""\s*(?:
+    r"""(?:
         [-+]?[\d.,:%\s]+(?:e[-+]?\d+)?                                  # numbers and clocks
       | \d{2,4}[-./년]\s*\d{1,2}[-./월]\s*\d{1,2}.{0,20}                 # dates
       | [a-z]+://\S+ | [\w.+-]+@[\w-]+\.[\w.-]+                         # addresses
       | (?=[a-z_.:-]*\d)[a-z0-9_.:-]{8,}                                # ids
-    )\s*""",
+    )""",
     re.VERBOSE | re.IGNORECASE | re.ASCII,
 )
 
@@ -91,24 +91,25 @@ def recognise(table: Table, task: str | None, label: str | None) -> Layout | Non
 def _find_label(table: Table, kinds: dict[str, str], by_content: bool) -> tuple[str | None, list[Message]]:
     """The column of labels by name, else the only one that looks like it, and what to say about the guess."""
     plain = {plain_name(column): column for column in reversed(table.columns)}
-    for name in map(plain_name, LABELS):
-        if name in plain and _are_labels(values := _label_values(table, plain[name])):
-            return plain[name], [_note("data.note.label_by_name", table, plain[name], values)]
+    named = [plain[name] for name in map(plain_name, LABELS) if name in plain]
+    for column in named:
+        if _are_labels(values := _label_values(table, column)):
+            return column, [_note("data.note.label_by_name", table, column, values)]
     guesses = [
         column
         for column, kind in kinds.items()
         if kind == "category" and standard_name(column) is None and len(set(_label_values(table, column))) > 1
     ]
     if not by_content or len(guesses) != 1 or not _find_texts(table, kinds, guesses[0]):
-        return None, []
+        return None, [_refused(table, column) for column in named[:1]]
     return guesses[0], [_note("data.note.label_by_content", table, guesses[0], _label_values(table, guesses[0]))]
 
 
 def _label_values(table: Table, column: str) -> list[str]:
-    """Texts, numbers and the like; none for a column of objects or lists."""
-    cells = probe(table, table.columns.index(column))
-    values = [label_text(cell) for cell in cells]
-    return [] if any(value.startswith(("{", "[")) for value in values) else [value for value in values if value]
+    """Texts, numbers and the like; none for a column of objects or lists. "[공지]" is a text."""
+    values = [label_text(cell) for cell in probe(table, table.columns.index(column))]
+    is_structured = any(value.startswith("{") or written_list(value) is not None for value in values)
+    return [] if is_structured else [value for value in values if value]
 
 
 def _are_labels(values: Sequence[str]) -> bool:
@@ -123,6 +124,13 @@ def _note(key: str, table: Table, column: str, values: Sequence[str]) -> Message
     shown = sorted(set(values))
     listed = ", ".join(shown[:5]) + (", …" if len(shown) > 5 else "")
     return Message(key, {"source": table.name, "column": column, "labels": listed})
+
+
+def _refused(table: Table, column: str) -> Message:
+    """A column that is called a label and is none: whoever wrote it thinks otherwise."""
+    cells = probe(table, table.columns.index(column))
+    values = {"source": table.name, "column": column, "looked": len(cells), "num": len(set(map(label_text, cells)))}
+    return Message("data.note.label_refused", values)
 
 
 def _find_texts(table: Table, kinds: dict[str, str], label: str | None) -> list[str]:
@@ -145,7 +153,7 @@ def _kind(cells: list[Any], column: str) -> str:
         return "other"
     if lists or (_is_text_name(column) and standard_name(column) is None):
         return "text"
-    if sum(_NOT_TEXT.fullmatch(text) is not None for text in texts) >= _MIN_SHARE * len(texts):
+    if sum(_NOT_TEXT.fullmatch(text.strip()) is not None for text in texts) >= _MIN_SHARE * len(texts):
         return "other"
     if standard_name(column):
         return "text" if _is_prose(texts) else "named"

@@ -69,7 +69,7 @@ def attachment_names(cell: Any) -> list[str]:
     text = text_of(cell).strip()
     if is_missing(text):
         return []
-    listed = _written_list(text)
+    listed = written_list(text)
     if listed is not None:
         return attachment_names(listed)
     return [name for line in text.splitlines() for name in map(without_size, _names_in(line)) if name]
@@ -91,7 +91,7 @@ def _names_in(line: str) -> list[str]:
     return [*names, line[start:].rstrip(" ,;|")]
 
 
-def _written_list(text: str) -> list[Any] | None:
+def written_list(text: str) -> list[Any] | None:
     """`["a.docx"]` or `['a.docx']`, as JSON or as pandas writes it; None for "[notice] a.docx"."""
     if not (text.startswith("[") and text.endswith("]")):
         return None

@@ -47,7 +47,7 @@ _ARRAY = re.compile(r"\[\s*(?:$|[\[{\]\"\d-])")
 
 def read_source(source: Source) -> Table:
     """The file's rows. Raises DataError, naming file, place, what was found and what to do."""
-    path = Path(source.path)
+    path = existing(Path(source.path), "data.missing_file")
     content = _read_bytes(path)
     if content.startswith(_PARQUET):
         # Imported here: only these formats need Daft or openpyxl.
@@ -75,13 +75,26 @@ def read_source(source: Source) -> Table:
     return _checked(source, path, found, decoded.encoding, read)
 
 
+def existing(path: Path, missing: str) -> Path:
+    """The path as the disk spells it: what macOS wrote has its Hangul taken apart, and elsewhere that is another name.
+
+    Raises DataError: `missing` with the nearest name, or where a link leads nowhere.
+    """
+    if path.exists():
+        return path
+    if path.is_symlink():
+        raise DataError("data.dead_link", path=path, target=path.readlink())
+    beside = [file for file in path.parent.iterdir() if file.exists()] if path.parent.is_dir() else []
+    same = [file for file in beside if nfc(file.name) == nfc(path.name)]
+    if same:
+        return same[0]
+    raise DataError(missing, path=path, near=nearest(path.name, [file.name for file in beside], cutoff=0.5))
+
+
 def _read_bytes(path: Path) -> bytes:
     if path.is_dir():
         files = sorted(file.name for file in path.iterdir() if file.is_file())
         raise DataError("data.is_directory", path=path, files=", ".join(files[:5]) or "-")
-    if not path.exists():
-        beside = [file.name for file in path.parent.iterdir()] if path.parent.is_dir() else []
-        raise DataError("data.missing_file", path=path, near=nearest(path.name, beside, cutoff=0.5))
     try:
         content = path.read_bytes()
     except OSError as error:

@@ -112,7 +112,8 @@ class ExampleRows:
         return "\n".join([row.text, *answers])
 
     def is_empty(self, row: Row) -> bool:
-        return any(not text.strip() for name, text in _texts(row) if not name.startswith("system."))
+        said = [text.strip() for name, text in _texts(row) if not name.startswith("system.")]
+        return not said or not all(said)
 
     def squash(self, value: str) -> str:
         return squash_lines(value)

@@ -33,6 +33,18 @@ _HIDDEN = tuple(
 """Comments, scripts and styles: (all of it, its end)."""
 # Only with a semicolon: "INV &copy.html" is a file name.
 ENTITY = re.compile(r"&(?:#\d{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z][A-Za-z0-9]{1,31});")
+BARE_ENTITY = re.compile(r"&(?:nbsp|quot|lt|gt|amp)(?![A-Za-z0-9;=_])")
+"""Those that browsers read without their semicolon and that are no words: a name of `?a=1&lt=2` goes on."""
+_CUT_NAMES = "|".join(sorted(set(_BLOCK.split()) & {
+    "blockquote", "br", "button", "dd", "div", "dl", "dt", "h1", "h2", "h3", "hr", "html", "iframe", "img", "li", "ol",
+    "script", "tbody", "td", "textarea", "th", "thead", "tr", "ul",
+} | {"em", "font", "span", "strong"}, key=len, reverse=True))  # fmt: skip
+CUT_TAG = re.compile(
+    rf"""<(?:{_NAMES})\s+[a-z-]+\s*=[^<>\n]{{0,300}}\Z|<(?:{_CUT_NAMES})[\s/]*\Z|</[a-z]{{1,10}}\s*\Z"""
+    r"""|\A[a-z]{0,10}\s?(?:(?:style|class|href|src|alt|target|align)=(?:"[^"<>\n]{0,300}"|'[^'<>\n]{0,300}')\s*)+/?>""",
+    re.IGNORECASE | re.ASCII,
+)
+"""A tag that the end or the beginning of a text cuts through; without attributes only where its name is no word."""
 _BLOCKS = frozenset(_BLOCK.split())
 
 
@@ -42,9 +54,15 @@ def strip_html(value: str) -> str:
     A tag that parts lines or cells leaves a space. `<B>` alone may be a label in Korean text, so a tag of one
     letter without attributes goes only when its closing tag is there too.
     """
-    if "<" in value:
-        value = TAG.sub(lambda tag: _replacement(tag, value), without_hidden(value))
-    return ENTITY.sub(lambda entity: html.unescape(entity[0]), value) if "&" in value else value
+    if "<" in value or ">" in value:
+        value = CUT_TAG.sub("", TAG.sub(lambda tag: _replacement(tag, value), without_hidden(value)))
+    if "&" not in value:
+        return value
+    return BARE_ENTITY.sub(_read, ENTITY.sub(_read, value))
+
+
+def _read(entity: re.Match[str]) -> str:
+    return html.unescape(entity[0])
 
 
 def hidden_spans(value: str) -> list[tuple[int, int]]:
@@ -85,8 +103,11 @@ INVISIBLE = re.compile(f"[{_INVISIBLE_SET}]")
 # A joiner between two emoji is part of the emoji.
 _EMOJI = "\u2600-\u27bf\ufe0f\U0001f000-\U0001faff"
 JOINER = re.compile(f"(?<![{_EMOJI}])\u200d|\u200d(?![{_EMOJI}])")
+# It says how a symbol or a keycap is drawn: after a letter, a space or a full stop it says nothing.
+STRAY_SELECTOR = re.compile(r"(?<![^\sA-Za-z\u3131-\u3163\uac00-\ud7a3.,!?~:;()\[\]'\"/-])[\ufe0e\ufe0f]+")
 _FILLER = "\u3164"
-UNSEEN = re.compile(f"[{_INVISIBLE_SET}\u200d{_FILLER}]")
+_BRAILLE_BLANK = re.compile("(?<![\u2800-\u28ff])\u2800+(?![\u2800-\u28ff])")
+UNSEEN = re.compile(f"[{_INVISIBLE_SET}\u200d{_FILLER}\u2800\ufe0e\ufe0f]")
 
 
 _LINE_END = re.compile(r"\r\n?|[\v\f\x1c-\x1e\x85\u2028\u2029]")
@@ -111,5 +132,6 @@ def _squashed_line(line: str) -> str:
 
 def _visible(value: str) -> str:
     if not (value.isascii() and value.isprintable()) and UNSEEN.search(value):
-        return JOINER.sub("", INVISIBLE.sub("", value.replace(_FILLER, " ")))
+        seen = _BRAILLE_BLANK.sub(" ", value.replace(_FILLER, " "))
+        return STRAY_SELECTOR.sub("", JOINER.sub("", INVISIBLE.sub("", seen)))
     return value
