@@ -1,7 +1,8 @@
 """Faults in Korean answers as pipelines make them, written by someone who did not know how the checks look.
 
 `FORMS` holds the real-world forms of each fault by name, `CORRUPTIONS` picks one of them at random; doctor_precision.py
-scores them. Every number, name and address is made up. Keep it out of tuning, or it is blind no more.
+scores them (`--blind`). Every number, name and address is made up. The first scores were blind; afterwards the checks
+were improved on what they had missed, so later scores are not.
 """
 
 from __future__ import annotations

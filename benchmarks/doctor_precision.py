@@ -19,6 +19,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import doctor_corruptions_blind
 import doctor_corruptions_data
 import doctor_corruptions_korean
 import doctor_corruptions_sets
@@ -167,10 +168,17 @@ def main() -> None:
     parser.add_argument("--check")
     parser.add_argument("--rows", type=int, default=1000)
     parser.add_argument("--seed", type=int, default=101)
+    parser.add_argument("--blind", action="store_true", help="faults by someone who did not know the checks")
     options = parser.parse_args()
     rng = random.Random(options.seed)
     chat, decisions = chat_rows(options.rows, rng), decision_rows(options.rows, rng)
     scores: dict[str, Score] = {}
+    if options.blind:
+        show({
+            name: score_text_check(name, corrupt, chat, random.Random(options.seed))
+            for name, corrupt in doctor_corruptions_blind.CORRUPTIONS.items()
+        })  # fmt: skip
+        return
     for module in (doctor_corruptions_structure, doctor_corruptions_korean):
         for name, corrupt in module.CORRUPTIONS.items():
             if options.check in (None, name):
@@ -187,6 +195,10 @@ def main() -> None:
             scores[name] = score_sets(name, corrupt_set, rows, random.Random(options.seed))
     if options.check in (None, "unreadable_rows"):
         scores["unreadable_rows"] = score_lines(chat, random.Random(options.seed))
+    show(scores)
+
+
+def show(scores: dict[str, Score]) -> None:
     print("| check | corrupted | pointed at | precision | recall | natural |")
     print("|---|---|---|---|---|---|")
     for name, score in sorted(scores.items()):
