@@ -88,6 +88,13 @@ class Context:
             return list(rows)
         return sorted(random.Random(self.seed).sample(rows, most))
 
+    def labelled(self, most: int, min_class_rows: int) -> tuple[list[int], int]:
+        """(rows for a probe of the labels: a sample of at most `most`, without rare labels; rows with a label)."""
+        rows = [row for row, (_, example) in enumerate(self.placed) if example.label]
+        chosen = self.sample(rows, most)
+        counts = Counter(self.placed[row][1].label for row in chosen)
+        return [row for row in chosen if counts[self.placed[row][1].label] >= min_class_rows], len(rows)
+
     @cached_property
     def sentences(self) -> Sentences:
         """The answers' sentences with their speech levels; of a sample of the rows unless `full`."""

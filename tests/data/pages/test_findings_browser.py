@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -15,23 +13,7 @@ from dadeum.data.context import Context
 from dadeum.data.corpus import Corpus, FileFacts
 from dadeum.data.pages.findings_page import write_findings_page
 
-sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-QUIET = (
-    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-    "--disable-component-update", "--disable-sync",
-)  # fmt: skip
 HOSTILE = '<script>document.title="taken"</script><img src=x onerror="document.title=1">\u202e\u200b'
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    chromium = shutil.which("chromium") or shutil.which("chromium-browser")
-    if chromium is None:
-        pytest.skip("chromium is not installed (make browser)")
-    with sync_api.sync_playwright() as playwright:
-        opened = playwright.chromium.launch(executable_path=chromium, args=list(QUIET))
-        yield opened
-        opened.close()
 
 
 @pytest.fixture(scope="module")
@@ -96,7 +78,9 @@ def test_the_keyboard_leads_from_the_table_to_the_rows(browser: Any, address: st
     page.goto(address)
     page.locator("tr[data-of=KO305] a").focus()
     page.keyboard.press("Enter")
-    sync_api.expect(page.locator("#KO305 h3")).to_be_in_viewport()
+    from playwright.sync_api import expect
+
+    expect(page.locator("#KO305 h3")).to_be_in_viewport()
     folded = page.locator("#KO305 details")
     assert folded.get_attribute("open") is None
     folded.locator("summary").focus()

@@ -5,7 +5,6 @@ University notices as a stand-in for wanted mail have hour 00 in seven rows of t
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -43,7 +42,9 @@ class Told(NamedTuple):
 
 
 def check(context: Context) -> list[Finding]:
-    rows, num_rows = _rows(context)
+    if context.task != "decide":
+        return []
+    rows, num_rows = context.labelled(MAX_ROWS, MIN_CLASS_ROWS)
     names = sorted({context.placed[row][1].label for row in rows})
     if len(rows) < MIN_ROWS or len(names) < 2:
         return []
@@ -69,16 +70,6 @@ def check(context: Context) -> list[Finding]:
         for place in best.right.tolist()
     ]
     return context.finding(CODE, NAME, "warn" if best.auc >= WARN_AUC else "info", hits, shown, len(rows))
-
-
-def _rows(context: Context) -> tuple[list[int], int]:
-    """(rows to look at, rows that there are) with a label that is not too rare."""
-    if context.task != "decide":
-        return [], 0
-    labelled = [row for row, (_, example) in enumerate(context.placed) if example.label]
-    chosen = context.sample(labelled, MAX_ROWS)
-    counts = Counter(context.placed[row][1].label for row in chosen)
-    return [row for row in chosen if counts[context.placed[row][1].label] >= MIN_CLASS_ROWS], len(labelled)
 
 
 def _names_the_label(column: Sequence[str], labels: Ints) -> bool:

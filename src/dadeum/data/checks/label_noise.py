@@ -7,7 +7,6 @@ probability of another label reaches the mean that rows of that label get, and i
 from __future__ import annotations
 
 import zlib
-from collections import Counter
 from collections.abc import Sequence
 
 import numpy as np
@@ -46,7 +45,9 @@ Probabilities = npt.NDArray[np.float64]
 
 
 def check(context: Context) -> list[Finding]:
-    rows, num_rows = _rows(context)
+    if context.task != "decide":
+        return []
+    rows, num_rows = context.labelled(MAX_ROWS, MIN_CLASS_ROWS)
     labels = sorted({context.placed[row][1].label for row in rows})
     if len(rows) < MIN_ROWS or len(labels) < 2:
         return []
@@ -74,16 +75,6 @@ def check(context: Context) -> list[Finding]:
     }  # fmt: skip
     severity: Severity = "warn" if share >= WARN_SHARE and certainty >= MIN_CERTAINTY else "info"
     return context.finding(CODE, NAME, severity, hits, values, len(rows))
-
-
-def _rows(context: Context) -> tuple[list[int], int]:
-    """(rows to look at, rows that there are) with a label that is not too rare."""
-    if context.task != "decide":
-        return [], 0
-    labelled = [row for row, (_, example) in enumerate(context.placed) if example.label]
-    chosen = context.sample(labelled, MAX_ROWS)
-    counts = Counter(context.placed[row][1].label for row in chosen)
-    return [row for row in chosen if counts[context.placed[row][1].label] >= MIN_CLASS_ROWS], len(labelled)
 
 
 def _denied(probabilities: Probabilities, given: Ints) -> npt.NDArray[np.bool_]:
