@@ -3,8 +3,8 @@
     python benchmarks/doctor_100k.py [--rows 100000] [--full] [--ray]
 
 Rows are ChatML messages put together from sentences of ../shared/data (read, never copied into the project): a system
-turn, one or two exchanges, 142 characters on average, 2 % exact and 3 % near duplicates, and a few rows of every fault that
-a text check looks for. The file is written to a temporary folder and thrown away.
+turn, one or two exchanges, 142 characters on average, 2 % exact and 3 % near duplicates, and a few rows of every
+fault that a text check looks for. The file is written to a temporary folder and thrown away.
 """
 
 from __future__ import annotations
