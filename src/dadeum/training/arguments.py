@@ -20,6 +20,7 @@ _ALWAYS: dict[str, Any] = {
     "report_to": "none",
     "remove_unused_columns": False,
     "max_length": None,
+    "prediction_loss_only": True,
     "dataset_kwargs": {"skip_prepare_dataset": True},
 }
 """Rows come as token ids within the limit, progress and metrics are our own, and the kept metric must fall."""
@@ -27,8 +28,12 @@ _ALWAYS: dict[str, Any] = {
 
 def steps_per_epoch(num_rows: int, stage: Sft, num_devices: int = 1) -> int:
     """Optimizer steps in one pass over the rows."""
-    batches = math.ceil(num_rows / (stage.batch_size * num_devices))
-    return math.ceil(batches / stage.accumulation_steps)
+    return math.ceil(num_rows / (stage.batch_size * stage.accumulation_steps * num_devices))
+
+
+def tokens_per_pass(stage: Sft, rows: list[dict[str, Any]]) -> int:
+    """Most tokens in one forward pass: what `batch_size` of the longest row would have taken, unless the stage says."""
+    return stage.tokens_per_pass or stage.batch_size * max(len(row["input_ids"]) for row in rows)
 
 
 def training_arguments(
@@ -45,9 +50,10 @@ def training_arguments(
     ours: dict[str, Any] = {
         "output_dir": str(folder / "checkpoints"),
         "num_train_epochs": stage.epochs,
-        "per_device_train_batch_size": stage.batch_size,
+        # One batch of the loader is one optimizer step; the collator cuts it into passes (training/prefix.py).
+        "per_device_train_batch_size": stage.batch_size * stage.accumulation_steps,
         "per_device_eval_batch_size": stage.batch_size,
-        "gradient_accumulation_steps": stage.accumulation_steps,
+        "gradient_accumulation_steps": 1,
         "learning_rate": stage.learning_rate,
         "lr_scheduler_type": stage.scheduler,
         "warmup_steps": stage.warmup,

@@ -1,121 +1,173 @@
-"""Shared prefix: the tokens that all rows of a micro-batch begin with are computed once. Exact, not approximate.
+"""Shared prefix: what rows begin with in common is computed once. Less work, the same gradient.
 
-One forward pass over the prefix fills a key-value cache, the cache is expanded over the rows, one pass runs over the
-rests; gradients flow back through the expansion. Before training, a few rows go through both paths: if gradients
-differ (sliding windows, a cache that drops keys), sharing is switched off and said so.
+The rows of an optimizer step are cut into forward passes by a budget of tokens, rows that begin alike together, and
+packed as trees (`models/prefix_tree.py`). Before training, a few rows go through this path and through the plain one;
+if the gradients differ, the plain path is used and a warning says so. With LoRA dropout the tokens of a prefix draw
+once for all rows that share them: the same expectation, other draws than the plain path.
 """
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from typing import Any
 
 import torch
 
-IGNORED = -100
-_MIN_PREFIX_TOKENS = 8
-"""Below this an extra forward call costs more than the tokens it saves."""
+from dadeum.models.prefix_tree import MIN_SHARED_TOKENS, pack
+from dadeum.models.tree_attention import tree_inputs
+from dadeum.training.head import IGNORED
+
+Row = dict[str, Any]
+"""{input_ids, labels, weights}: lists of one length."""
 TOLERANCE = {"fp32": 1e-2, "bf16": 0.25, "fp16": 0.1}
 """Relative gradient difference: rounding gives 1e-5 in fp32 and up to 0.1 in bf16, a wrong mask more than 1."""
 
 
-class PrefixCollator:
-    """Rows of {input_ids, labels, weights} → left-padded rests of rows, and the prefix that they share.
+class StepCollator:
+    """Rows of an optimizer step → {"rows": one entry a row, "passes": [inputs of one forward pass, …]}.
 
-    input_ids, labels, weights, position_ids: (rows, longest rest). attention_mask: (rows, prefix + longest rest).
-    prefix_ids: (1, prefix), absent when nothing worth sharing is common.
+    A pass holds `answer_labels` and `answer_weights`, shaped like its input_ids: what each position has to predict.
     """
 
-    def __init__(self, pad_id: int, share: bool) -> None:
+    def __init__(self, pad_id: int, tokens_per_pass: int, share: bool = False) -> None:
         self.pad_id = pad_id
+        self.tokens_per_pass = tokens_per_pass
         self.share = share
 
-    def __call__(self, rows: list[dict[str, Any]]) -> dict[str, torch.Tensor]:
-        prefix = shared_length(rows) if self.share else 0
-        longest = max(len(row["input_ids"]) for row in rows) - prefix
-
-        def left(key: str, fill: float, dtype: torch.dtype) -> torch.Tensor:
-            rests = [list(row[key])[prefix:] for row in rows]
-            return torch.tensor([[fill] * (longest - len(rest)) + rest for rest in rests], dtype=dtype)
-
-        lengths = [len(row["input_ids"]) - prefix for row in rows]
-        rest_mask = torch.tensor([[0] * (longest - length) + [1] * length for length in lengths])
-        batch = {
-            "input_ids": left("input_ids", self.pad_id, torch.long),
-            "attention_mask": torch.cat([torch.ones(len(rows), prefix, dtype=torch.long), rest_mask], dim=1),
-            "position_ids": (prefix + rest_mask.cumsum(-1) - 1).clamp(min=0),
-            "labels": left("labels", IGNORED, torch.long),
-            "weights": left("weights", 0.0, torch.float32),
-        }
-        if prefix:
-            batch["prefix_ids"] = torch.tensor([list(rows[0]["input_ids"])[:prefix]])
-        return batch
+    def __call__(self, rows: list[Row]) -> dict[str, Any]:
+        if self.share:
+            passes = [tree_pass(part) for part in cut(rows, self.tokens_per_pass)]
+        else:
+            passes = [plain_pass(part, self.pad_id) for part in cut_padded(rows, self.tokens_per_pass)]
+        return {"rows": torch.ones(len(rows), dtype=torch.long), "passes": passes}
 
 
-def shared_length(rows: list[dict[str, Any]]) -> int:
-    """Tokens that all rows begin with; 0 when not worth it. The last prompt token is never shared: it predicts."""
-    first = rows[0]["input_ids"]
-    shortest = min(sum(label == IGNORED for label in row["labels"]) for row in rows) - 1
-    length = 0
-    while length < shortest and all(row["input_ids"][length] == first[length] for row in rows):
-        length += 1
-    return length if length >= _MIN_PREFIX_TOKENS and len(rows) > 1 else 0
+def tree_pass(rows: list[Row]) -> dict[str, Any]:
+    """Inputs of one pass over a packed tree: everything (1, tokens)."""
+    # The last token of a row predicts nothing; the last of a prompt predicts its own row's answer and stays with it.
+    tree = pack([row["input_ids"][:-1] for row in rows], [max(_prompt_length(row) - 1, 0) for row in rows])
+    labels = torch.full((1, len(tree.ids)), IGNORED)
+    weights = torch.zeros(1, len(tree.ids))
+    for row, path in zip(rows, tree.paths, strict=True):
+        columns = torch.tensor(path)
+        shared = min(len(path), max(_prompt_length(row) - 1, 0))
+        labels[0, columns[shared:]] = torch.tensor(row["labels"][1:])[shared:]
+        weights[0, columns[shared:]] = torch.tensor(row["weights"][1:])[shared:]
+    return tree_inputs(tree) | {"answer_labels": labels, "answer_weights": weights}
 
 
-def answer_logits(model: Any, batch: dict[str, torch.Tensor]) -> tuple[torch.Tensor, torch.Tensor]:
-    """Logits at the positions that predict answer tokens, float32 (answers, vocabulary), and their mask.
+def plain_pass(rows: list[Row], pad_id: int) -> dict[str, Any]:
+    """Inputs of one pass over rows padded on the left, (rows, longest): what every other trainer computes."""
+    longest = max(len(row["input_ids"]) for row in rows)
 
-    The mask is (rows, longest answer) over the last columns of `labels`. `logits_to_keep` leaves the head, its
-    soft-capping, scale and bias to the model and computes it for those columns only.
+    def left(values: list[Sequence[float]], fill: float, dtype: torch.dtype) -> torch.Tensor:
+        return torch.tensor([[fill] * (longest - len(line)) + list(line) for line in values], dtype=dtype)
+
+    mask = left([[1] * len(row["input_ids"]) for row in rows], 0, torch.long)
+    return {
+        "input_ids": left([row["input_ids"] for row in rows], pad_id, torch.long),
+        "attention_mask": mask,
+        "position_ids": (mask.cumsum(-1) - 1).clamp(min=0),
+        "use_cache": False,
+        "answer_labels": left([[*row["labels"][1:], IGNORED] for row in rows], IGNORED, torch.long),
+        "answer_weights": left([[*row["weights"][1:], 0.0] for row in rows], 0.0, torch.float32),
+    }
+
+
+def _prompt_length(row: Row) -> int:
+    """Tokens before the first one that carries a loss."""
+    return next((index for index, label in enumerate(row["labels"]) if label != IGNORED), len(row["labels"]))
+
+
+def cut(rows: list[Row], budget: int) -> list[list[Row]]:
+    """Parts of about equal work whose packed trees hold at most `budget` tokens each (or a single row).
+
+    Rows that begin alike end up together. Which rows a step has, and so its gradient, is not touched.
     """
-    labels = batch["labels"]
-    # The label of column j is predicted by column j-1, so one more column than the longest answer is needed.
-    width = int((labels != IGNORED).sum(-1).max()) + 1
-    inputs: dict[str, Any] = {key: batch[key] for key in ("input_ids", "attention_mask", "position_ids")}
-    if "prefix_ids" in batch:
-        inputs |= {"past_key_values": _prefix_cache(model, batch["prefix_ids"], len(labels)), "use_cache": True}
-    else:
-        inputs |= {"use_cache": False}
-    logits = model(**inputs, logits_to_keep=width).logits[:, :-1]
-    labelled = labels[:, 1 - width :] != IGNORED
-    return logits[labelled].float(), labelled
+    order = sorted(rows, key=lambda row: row["input_ids"])
+    new = [len(order[0]["input_ids"]), *(_new_tokens(a, b) for a, b in zip(order, order[1:], strict=False))]
+    num_parts = max(1, math.ceil(sum(new) / budget))
+    target = min(budget, math.ceil(sum(new) / num_parts))
+    parts: list[list[Row]] = []
+    filled = 0
+    for row, tokens in zip(order, new, strict=True):
+        if parts and filled + tokens <= target:
+            parts[-1].append(row)
+            filled += tokens
+        else:
+            parts.append([row])
+            filled = len(row["input_ids"])
+    return parts
 
 
-def _prefix_cache(model: Any, prefix_ids: torch.Tensor, num_rows: int) -> Any:
-    cache = model(input_ids=prefix_ids, use_cache=True, logits_to_keep=1).past_key_values
-    cache.batch_repeat_interleave(num_rows)
-    return cache
+def _new_tokens(before: Row, row: Row) -> int:
+    """Tokens that `row` adds to a pass that already holds `before`."""
+    common = 0
+    for a, b in zip(before["input_ids"], row["input_ids"], strict=False):
+        if a != b:
+            break
+        common += 1
+    return len(row["input_ids"]) - (common if common >= MIN_SHARED_TOKENS else 0)
 
 
-def weighted_loss_sum(model: Any, batch: dict[str, torch.Tensor]) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-    """Sum of weighted cross-entropies, and logits and labels of the answer tokens for metrics."""
-    logits, labelled = answer_logits(model, batch)
-    width = labelled.shape[1]
-    wanted = batch["labels"][:, -width:][labelled]
-    losses = torch.nn.functional.cross_entropy(logits, wanted, reduction="none")
-    return (losses * batch["weights"][:, -width:][labelled]).sum(), logits, wanted
+def cut_padded(rows: list[Row], budget: int) -> list[list[Row]]:
+    """Parts of at most `budget` tokens, padding counted, rows of like length together."""
+    order = sorted(rows, key=lambda row: len(row["input_ids"]))
+    parts: list[list[Row]] = []
+    for row in order:
+        if parts and (len(parts[-1]) + 1) * len(row["input_ids"]) <= budget:
+            parts[-1].append(row)
+        else:
+            parts.append([row])
+    return parts
 
 
-def gradient_difference(model: Any, rows: list[dict[str, Any]], pad_id: int) -> float | None:
-    """‖shared − plain‖ / ‖plain‖ over the gradients of all trained weights; None when the rows share nothing.
+def answer_log_probs(model: Any, inputs: dict[str, Any]) -> tuple[torch.Tensor, torch.Tensor]:
+    """(log probability, is the likeliest) of every labelled token, from the model's own logits.
 
-    Dropout is off during the comparison; weights and optimizer are left untouched.
+    `logits_to_keep` leaves the head with all that an architecture does around it to the model.
     """
-    if not shared_length(rows):
-        return None
+    inputs = dict(inputs)
+    labels = inputs.pop("answer_labels")
+    inputs.pop("answer_weights", None)
+    labelled = labels != IGNORED
+    columns = labelled.any(0)
+    logits = model(**inputs, logits_to_keep=columns.nonzero().squeeze(-1)).logits[labelled[:, columns]].float()
+    wanted = labels[:, columns][labelled[:, columns]]
+    return logits.log_softmax(-1).gather(-1, wanted.unsqueeze(-1)).squeeze(-1), logits.argmax(-1) == wanted
+
+
+def weighted_loss(log_probs: torch.Tensor, inputs: dict[str, Any]) -> torch.Tensor:
+    """Sum over answer tokens of weight × cross-entropy."""
+    weights = inputs["answer_weights"][inputs["answer_labels"] != IGNORED]
+    return -(log_probs * weights).sum()
+
+
+def gradients(model: Any, inputs: dict[str, Any], log_probs_of: Any = answer_log_probs) -> list[torch.Tensor]:
+    """Gradients of all trained weights; weights and optimizer are left untouched, dropout is off."""
     trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
     device = next(model.parameters()).device
+    inputs = {key: value.to(device) if hasattr(value, "to") else value for key, value in inputs.items()}
     was_training = model.training
     model.eval()
     try:
-        found = []
-        for share in (False, True):
-            batch = {key: value.to(device) for key, value in PrefixCollator(pad_id, share)(rows).items()}
-            loss, _, _ = weighted_loss_sum(model, batch)
-            gradients = torch.autograd.grad(loss, trained, allow_unused=True)
-            found.append([torch.zeros_like(p) if g is None else g for p, g in zip(trained, gradients, strict=True)])
+        loss = weighted_loss(log_probs_of(model, inputs)[0], inputs)
+        found = torch.autograd.grad(loss, trained, allow_unused=True)
     finally:
         model.train(was_training)
-    plain, shared = found
-    difference = sum(float((a - b).float().norm() ** 2) for a, b in zip(plain, shared, strict=True)) ** 0.5
+    return [torch.zeros_like(p) if g is None else g for p, g in zip(trained, found, strict=True)]
+
+
+def relative_difference(plain: list[torch.Tensor], other: list[torch.Tensor]) -> float:
+    """‖other − plain‖ / ‖plain‖ over all weights together."""
+    difference = sum(float((a - b).float().norm() ** 2) for a, b in zip(plain, other, strict=True)) ** 0.5
     norm = sum(float(a.float().norm() ** 2) for a in plain) ** 0.5
     return difference / norm if norm else float(difference)
+
+
+def rows_to_try(rows: list[Row], at_most: int = 4) -> list[Row]:
+    """The longest, the shortest and the first rows: what a window or a padding rule would treat differently."""
+    by_length = sorted(range(len(rows)), key=lambda index: len(rows[index]["input_ids"]))
+    chosen = dict.fromkeys([by_length[-1], by_length[0], *range(len(rows))])
+    return [rows[index] for index in list(chosen)[:at_most]]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,8 @@ from dadeum.core.examples import read_examples
 from dadeum.core.recipe import Recipe, Sft
 from dadeum.models.render import Renderer, label_spans
 from dadeum.tasks import decide
+
+_INSTRUCTION_TOKENS = 32
 
 
 def encode(recipe: Recipe, renderer: Renderer, stage: Sft, path: Path) -> list[dict[str, Any]]:
@@ -40,3 +43,30 @@ def token_weights(answer: list[int], spans: list[list[int]], label_weight: float
                 mean = sum(weights) / len(weights)
                 return [weight / mean for weight in weights]
     return weights
+
+
+def prompt_groups(rows: list[list[int]], step_size: int) -> list[int]:
+    """A number for every row; rows under the same long instruction have the same, all others 0.
+
+    An instruction is a beginning that a step's worth and 2 % of the rows share, `_INSTRUCTION_TOKENS` longer than
+    what all rows share. Less would put mails of one wording into one step, and the step's gradient would lean.
+    """
+    at_least = max(step_size, math.ceil(0.02 * len(rows)), 2)
+    order = sorted(range(len(rows)), key=rows.__getitem__)
+    if len(rows) < 2 * at_least:
+        return [0] * len(rows)
+    everywhere = _shared(rows[order[0]], rows[order[-1]])
+    numbers: dict[tuple[int, ...], int] = {}
+    groups = [0] * len(rows)
+    done = 0
+    for first, last in enumerate(range(at_least - 1, len(order))):
+        if _shared(rows[order[first]], rows[order[last]]) >= everywhere + _INSTRUCTION_TOKENS:
+            for row in order[max(first, done) : last + 1]:
+                beginning = tuple(rows[row][everywhere : everywhere + _INSTRUCTION_TOKENS])
+                groups[row] = numbers.setdefault(beginning, len(numbers) + 1)
+            done = last + 1
+    return groups
+
+
+def _shared(a: list[int], b: list[int]) -> int:
+    return next((i for i, (x, y) in enumerate(zip(a, b, strict=False)) if x != y), min(len(a), len(b)))

@@ -8,27 +8,27 @@ from __future__ import annotations
 
 import gc
 import json
-import logging
 import resource
 import shutil
 import sys
 import time
+from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from dadeum.core.errors import DataError
-from dadeum.core.messages import text
 from dadeum.core.progress import Progress, silent
 from dadeum.core.recipe import NoAdapter, Recipe, Sft
 from dadeum.core.run import Run, append_jsonl, file_hash, fingerprint, read_jsonl, write_jsonl, write_text
 from dadeum.models.load import add_adapter, load_base, load_tokenizer, load_trained
 from dadeum.models.precision import Precision, choose_precision
 from dadeum.models.render import Renderer
-from dadeum.training.arguments import training_arguments
-from dadeum.training.rows import encode
+from dadeum.training.arguments import tokens_per_pass, training_arguments
+from dadeum.training.rows import encode, prompt_groups
 
-log = logging.getLogger(__name__)
+if TYPE_CHECKING:
+    from dadeum.training.choices import Choices
 
 
 @dataclass(frozen=True)
@@ -50,9 +50,10 @@ class StageResult:
     precision_reason: str
     """Message key; its numbers are in `gflops`."""
     gflops: dict[str, float]
-    prefix_difference: float | None
-    """Relative gradient difference of the shared-prefix path, measured before training; None: nothing to share."""
-    prefix_shared: bool
+    tokens_computed: int
+    """Tokens that really went through the model, padding included; `tokens_per_second` counts those of the data."""
+    choices: dict[str, Any]
+    """`training/choices.py`: what was shared and compiled, and why."""
 
 
 def train(recipe: Recipe, run: Run, progress: Progress = silent) -> dict[str, StageResult]:
@@ -95,6 +96,8 @@ def _run_stage(
     import torch
     from transformers import set_seed
 
+    from dadeum.training.choices import choose
+
     set_seed(recipe.seed)
     folder = run.stage_folder(index, stage.name)
     checkpoint = _prepare_folder(run, folder, stage, stage_inputs(recipe, run, index))
@@ -107,13 +110,15 @@ def _run_stage(
         raise DataError("train.no_rows", path=run.split_path("train"))
     model = _model(recipe, stage, precision, before)
     trainer = _trainer(recipe, stage, precision, model, tokenizer, (rows, validation), folder)
-    difference = _share_prefix(trainer, stage, rows, precision)
     trainer.add_callback(_logger(run, stage.name, progress))
-    started = time.perf_counter()
-    output = trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
-    seconds = time.perf_counter() - started
+    with ExitStack() as stack:
+        choices = choose(trainer, stage, rows, precision, stack)
+        run.event("stage_computed", stage=stage.name, **asdict(choices))
+        started = time.perf_counter()
+        output = trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
+        seconds = time.perf_counter() - started
     save_weights(trainer.model, tokenizer, folder / "adapter")
-    result = _result(trainer, output, seconds, precision, len(rows), difference)
+    result = _result(trainer, output, seconds, precision, len(rows), choices)
     del trainer, model
     gc.collect()
     if torch.cuda.is_available():
@@ -161,7 +166,7 @@ def _trainer(
     from datasets import Dataset
     from transformers import EarlyStoppingCallback, PrinterCallback
 
-    from dadeum.training.prefix import PrefixCollator
+    from dadeum.training.prefix import StepCollator
     from dadeum.training.sft import AnswerTrainer
 
     train_rows, validation_rows = rows
@@ -175,28 +180,13 @@ def _trainer(
         args=training_arguments(recipe, stage, precision, len(train_rows), bool(validation_rows), folder),
         train_dataset=Dataset.from_list(train_rows),
         eval_dataset=Dataset.from_list(validation_rows) if validation_rows else None,
-        data_collator=PrefixCollator(tokenizer.pad_token_id, share=False),
+        data_collator=StepCollator(tokenizer.pad_token_id, tokens_per_pass(stage, train_rows)),
         processing_class=tokenizer,
         callbacks=callbacks,
     )
+    trainer.groups = prompt_groups([row["input_ids"] for row in train_rows], stage.batch_size)
     trainer.remove_callback(PrinterCallback)  # it prints every log line; metrics.jsonl has them
     return trainer
-
-
-def _share_prefix(trainer: Any, stage: Sft, rows: list[dict[str, Any]], precision: Precision) -> float | None:
-    """Switch prefix sharing on when it proves exact on the first rows; returns the measured gradient difference."""
-    from dadeum.training.prefix import TOLERANCE, gradient_difference
-
-    if stage.gradient_checkpointing:
-        return None  # recomputation in the backward pass would fill the cache a second time
-    with trainer.compute_loss_context_manager():
-        difference = gradient_difference(trainer.model, rows[:4], trainer.data_collator.pad_id)
-    if difference is None:
-        return None
-    trainer.data_collator.share = difference <= TOLERANCE[precision.dtype]
-    if not trainer.data_collator.share:
-        log.warning(text("train.prefix_differs", difference=f"{difference:.3g}"))
-    return difference
 
 
 def _logger(run: Run, stage: str, progress: Progress) -> Any:
@@ -235,7 +225,7 @@ def _result(
     seconds: float,
     precision: Precision,
     num_rows: int,
-    prefix_difference: float | None,
+    choices: Choices,
 ) -> StageResult:
     state = trainer.state
     parameters = [(parameter.numel(), parameter.requires_grad) for parameter in trainer.model.parameters()]
@@ -255,8 +245,8 @@ def _result(
         precision=precision.dtype,
         precision_reason=precision.reason,
         gflops=precision.gflops,
-        prefix_difference=prefix_difference,
-        prefix_shared=trainer.data_collator.share,
+        tokens_computed=trainer.tokens_computed,
+        choices=asdict(choices),
     )
 
 

@@ -1,0 +1,109 @@
+"""Attention over a packed tree of rows, registered with transformers: no model is patched.
+
+Everything in a transformer but attention works on single tokens, so a packed row is right by itself once each token
+sees the tokens of its own row only, at their logical distance. Sliding windows are applied per layer, from the
+`sliding_window` that the layer itself passes: Gemma-3 and EXAONE-4 alternate.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from torch.nn import functional
+from transformers import AttentionInterface
+
+from dadeum.core.errors import ModelError
+from dadeum.models.prefix_tree import Block, Tree
+
+NAME = "dadeum_tree"
+
+
+@contextmanager
+def trees(model: Any) -> Iterator[None]:
+    """Inside, `model` takes packed trees and nothing else; afterwards it has its own attention back.
+
+    ModelError where the architecture does not ask transformers' registry for its attention (remote code, ALiBi).
+    """
+    base = model.get_base_model() if hasattr(model, "get_base_model") else model
+    if not base._can_set_attn_implementation():
+        raise ModelError("train.no_attention_interface", model=type(base).__name__)
+    before = base.config._attn_implementation
+    base.set_attn_implementation(NAME)
+    try:
+        yield
+    finally:
+        base.set_attn_implementation(before)
+
+
+def tree_inputs(tree: Tree) -> dict[str, Any]:
+    """What a model's forward takes for a packed tree; no mask, because no mask function is registered under NAME."""
+    return {
+        "input_ids": tree.ids.unsqueeze(0),
+        "position_ids": tree.positions.unsqueeze(0),
+        "use_cache": False,
+        "tree": tree,
+    }
+
+
+@torch.compiler.disable
+def tree_attention(
+    module: Any, query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, attention_mask: Any, **kwargs: Any
+) -> tuple[torch.Tensor, None]:
+    """(1, heads, tokens, width) → (1, tokens, heads, width)."""
+    tree: Tree | None = kwargs.get("tree")
+    if tree is None:
+        raise NotImplementedError(f"{type(module).__name__} passes no tree on to its attention")
+    for name in ("position_bias", "s_aux"):
+        if kwargs.get(name) is not None:
+            raise NotImplementedError(f"{type(module).__name__} passes {name}")
+    outputs = [_attend(query, key, value, block, kwargs) for block in tree.blocks]
+    return torch.cat(outputs).index_select(0, tree.restore).unsqueeze(0), None
+
+
+AttentionInterface.register(NAME, tree_attention)
+
+
+def _attend(
+    query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, block: Block, options: dict[str, Any]
+) -> torch.Tensor:
+    """One block's output, (nodes × longest, heads, width). Query heads of one key head are folded into the queries."""
+    nodes, longest = block.queries.shape
+    kv_heads = key.shape[1]
+    group = query.shape[1] // kv_heads
+    mask = block.mask(options.get("sliding_window"), query.dtype, group)
+    q = _gather(query, block.queries)
+    k, v = _gather(key, block.keys).transpose(1, 2), _gather(value, block.keys).transpose(1, 2)
+    if mask is not None:
+        q = q.unflatten(2, (kv_heads, group)).permute(0, 2, 3, 1, 4).flatten(2, 3)
+        out = _sdpa(q, k, v, mask, options).unflatten(2, (group, longest)).permute(0, 3, 1, 2, 4).flatten(2, 3)
+    else:
+        out = _sdpa(q.transpose(1, 2), k, v, None, options).transpose(1, 2)
+    return out.flatten(0, 1)
+
+
+def _gather(states: torch.Tensor, columns: torch.Tensor) -> torch.Tensor:
+    """(1, heads, tokens, width), (nodes, n) → (nodes, n, heads, width)."""
+    _, heads, _, width = states.shape
+    rows = states[0].transpose(0, 1).flatten(1)
+    return rows.index_select(0, columns.flatten()).view(*columns.shape, heads, width)
+
+
+def _sdpa(
+    q: torch.Tensor, k: torch.Tensor, v: torch.Tensor, mask: torch.Tensor | None, options: dict[str, Any]
+) -> torch.Tensor:
+    """(nodes, heads, n, width); with soft-capping (Gemma-2) written out, since no fused kernel knows it."""
+    scale, cap, dropout = options.get("scaling"), options.get("softcap"), options.get("dropout", 0.0)
+    if cap is None:
+        return functional.scaled_dot_product_attention(
+            q, k, v, attn_mask=mask, dropout_p=dropout, scale=scale, is_causal=mask is None,
+            enable_gqa=q.shape[1] != k.shape[1],
+        )  # fmt: skip
+    k, v = (states.repeat_interleave(q.shape[1] // k.shape[1], dim=1) for states in (k, v))
+    scores = cap * torch.tanh(q @ k.transpose(-1, -2) * (scale or q.shape[-1] ** -0.5) / cap)
+    if mask is None:
+        mask = torch.full(scores.shape[-2:], -torch.inf, dtype=q.dtype, device=q.device).triu(1)
+    weights = (scores + mask).softmax(-1, dtype=torch.float32).to(q.dtype)
+    return functional.dropout(weights, dropout) @ v

@@ -1,0 +1,166 @@
+"""How a stage will be computed: shared prefix, output head, compiled layers. Tried on real rows, said with reasons.
+
+The plain path (padded rows, the model's own logits) is the judge: whatever gives other gradients on the first rows is
+not used, and a warning says so.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import shutil
+import time
+from contextlib import ExitStack
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+from dadeum.core.errors import ModelError
+from dadeum.core.messages import text
+from dadeum.core.recipe import Sft
+from dadeum.models.precision import Precision
+from dadeum.models.threads import use_threads
+from dadeum.models.tree_attention import trees
+from dadeum.training.prefix import (
+    TOLERANCE,
+    Row,
+    answer_log_probs,
+    gradients,
+    plain_pass,
+    relative_difference,
+    rows_to_try,
+    tree_pass,
+)
+
+log = logging.getLogger(__name__)
+
+COMPILE_PAYS_FROM_S = 600.0
+"""Compiling takes 25 to 60 s on a CPU and makes steps about a seventh shorter (docs/lab-log.md)."""
+
+
+@dataclass(frozen=True)
+class Choices:
+    """What was chosen for one stage; stands in the manifest."""
+
+    prefix_shared: bool
+    """Rows are packed as trees: no padding, common beginnings once."""
+    prefix_difference: float | None
+    """Relative gradient difference against the plain path; None: switched off by the recipe, not tried."""
+    own_head: bool
+    """The head is computed in chunks at answer tokens; otherwise the model's own logits are used."""
+    compiled: bool
+    compile_reason: str
+    """Message key."""
+    expected_s: float
+    """Seconds of training, extrapolated from the rows that were tried."""
+    threads: int
+
+
+def choose(trainer: Any, stage: Sft, rows: list[Row], precision: Precision, stack: ExitStack) -> Choices:
+    """Set the trainer up; model and attention stay switched until `stack` is closed."""
+    threads = use_threads()
+    trying = rows_to_try(rows)
+    with trainer.compute_loss_context_manager():
+        plain = gradients(trainer.model, plain_pass(trying, trainer.data_collator.pad_id))
+        shared, difference, seconds = False, None, 0.0
+        if stage.share_prefix:
+            shared, difference, seconds = _try_trees(trainer, trying, plain, precision, stack)
+        if not shared:
+            difference, seconds = _try_head(trainer, trying, plain, precision, difference)
+        expected = seconds / len(trying) * _rows_to_train(trainer, rows)
+        compiled, reason = _compile(trainer, stage, trying, plain, precision, expected) if shared else (False, "switched_off")
+    trainer.data_collator.share = shared
+    reason = f"train.compile.{reason}"
+    return Choices(shared, difference, trainer.own_head, compiled, reason, round(expected, 1), threads)
+
+
+def _try_trees(
+    trainer: Any, trying: list[Row], plain: list[torch.Tensor], precision: Precision, stack: ExitStack
+) -> tuple[bool, float | None, float]:
+    """(used, gradient difference, seconds of one pass): with our head, then with the model's own logits."""
+    difference, seconds = None, 0.0
+    try:
+        switched = stack.enter_context(ExitStack())
+        switched.enter_context(trees(trainer.model))
+        for own_head in [True, False] if trainer.own_head else [False]:
+            trainer.own_head = own_head
+            difference, seconds = _measure(trainer, tree_pass(trying), plain)
+            if difference <= TOLERANCE[precision.dtype]:
+                return True, difference, seconds
+        log.warning(text("train.prefix_differs", difference=f"{difference:.3g}"))
+    except torch.OutOfMemoryError:
+        raise
+    except (ModelError, NotImplementedError, RuntimeError, TypeError, ValueError) as error:
+        # Anything that an unknown architecture does with a tree ends here: the plain path is right for all of them.
+        log.warning(text("train.prefix_fails", model=type(trainer.model).__name__, detail=_first_line(error)))
+    switched.close()
+    return False, difference, seconds
+
+
+def _try_head(
+    trainer: Any, trying: list[Row], plain: list[torch.Tensor], precision: Precision, difference: float | None
+) -> tuple[float | None, float]:
+    inputs = plain_pass(trying, trainer.data_collator.pad_id)
+    trainer.own_head = trainer.has_own_head
+    found, seconds = _measure(trainer, inputs, plain)
+    if found > TOLERANCE[precision.dtype]:
+        log.warning(text("train.head_differs", difference=f"{found:.3g}"))
+        trainer.own_head = False
+    return difference, seconds
+
+
+def _measure(trainer: Any, inputs: dict[str, Any], plain: list[torch.Tensor]) -> tuple[float, float]:
+    """(gradient difference, seconds) of the trainer's path on `inputs`."""
+    started = time.perf_counter()
+    found = gradients(trainer.model, inputs, trainer.answer_log_probs)
+    return relative_difference(plain, found), time.perf_counter() - started
+
+
+def _rows_to_train(trainer: Any, rows: list[Row]) -> float:
+    args = trainer.args
+    if args.max_steps > 0:
+        return float(args.max_steps * args.train_batch_size * args.gradient_accumulation_steps)
+    return float(len(rows) * args.num_train_epochs)
+
+
+def _compile(
+    trainer: Any, stage: Sft, trying: list[Row], plain: list[torch.Tensor], precision: Precision, expected_s: float
+) -> tuple[bool, str]:
+    """(compiled, reason): transformer layers one by one, so that all layers share what is compiled once."""
+    if stage.compile == "off":
+        return False, "switched_off"
+    if stage.compile == "auto":
+        if torch.cuda.is_available():
+            return False, "not_measured_on_gpu"
+        if not shutil.which(os.environ.get("CXX", "g++")):
+            return False, "no_compiler"
+        if expected_s < COMPILE_PAYS_FROM_S:
+            return False, "too_short"
+    layers = compilable_layers(trainer.model)
+    for layer in layers:
+        layer.compile(dynamic=True)
+    try:
+        difference, _ = _measure(trainer, tree_pass(trying), plain)
+    except torch.OutOfMemoryError:
+        raise
+    except Exception as error:  # a compiler may fail with anything; uncompiled layers are right for all
+        log.warning(text("train.compile_fails", detail=_first_line(error)))
+        difference = float("inf")
+    if layers and difference <= TOLERANCE[precision.dtype]:
+        return True, "asked" if stage.compile == "on" else "pays"
+    for layer in layers:
+        layer._compiled_call_impl = None
+    return False, "failed"
+
+
+def compilable_layers(model: Any) -> list[Any]:
+    """The transformer layers: what transformers itself recomputes as one under gradient checkpointing."""
+    from transformers.modeling_layers import GradientCheckpointingLayer
+
+    return [module for module in model.modules() if isinstance(module, GradientCheckpointingLayer)]
+
+
+def _first_line(error: BaseException) -> str:
+    lines = str(error).strip().splitlines()
+    return f"{type(error).__name__}: {lines[0][:200]}" if lines else type(error).__name__
