@@ -162,9 +162,13 @@ def _cost(recipe: Recipe, rows: list[Fitted], shared_prefix: int, found: Plan) -
     rate = precision.gflops.get(precision.dtype)
     for stage in recipe.stages:
         tokens = int(sum(row.prompt_tokens + row.answer_tokens for row in rows) * stage.epochs)
-        saved = 0.0 if stage.gradient_checkpointing else shared_prefix * (1 - 1 / stage.batch_size)
-        computed = tokens - saved * len(rows) * stage.epochs
-        batch, answers = stage.batch_size * longest, stage.batch_size * (longest_answer + 1)
+        together = stage.batch_size * stage.accumulation_steps
+        shared = shared_prefix if stage.share_prefix else 0
+        computed = tokens - shared * (1 - 1 / together) * len(rows) * stage.epochs
+        # A pass holds the rows of the whole step where they fit into the room of `batch_size` longest rows.
+        room = stage.tokens_per_pass or stage.batch_size * longest
+        batch = min(room, shared + together * (longest - shared))
+        answers = min(batch, together * longest_answer)
         found.stages.append(
             StageCost(
                 name=stage.name,

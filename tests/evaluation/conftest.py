@@ -180,7 +180,11 @@ def write_fake_manifest(run: Run, rows_in: int) -> None:
         "rows": 800, "steps": 200, "seconds": 412.4, "train_loss": 0.41, "best_step": 125, "best_eval_loss": 0.2495,
         "stopped_early": True, "num_trainable": 4884480, "num_parameters": 139399488, "tokens_per_second": 512.7,
         "peak_memory_mb": 3689.2, "precision": "bf16", "precision_reason": "train.precision.cpu_bf16",
-        "gflops": {"bf16": 400, "fp32": 190}, "rows_cut": 0,
+        "gflops": {"bf16": 400, "fp32": 190}, "rows_cut": 0, "tokens": 211_400, "tokens_computed": 118_020,
+        "choices": {
+            "prefix_shared": True, "prefix_difference": 2.1e-6, "own_head": True, "compiled": False,
+            "compile_reason": "train.compile.too_short", "expected_s": 380.0, "threads": 2,
+        },
     }  # fmt: skip
     seconds = {"data build": 3.4, "data check": 1.1, "train.sft": 412.4, "evaluate": 96.0}
     steps = {name: {"status": "done", "inputs": "0" * 64, "seconds": taken} for name, taken in seconds.items()}

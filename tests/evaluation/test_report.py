@@ -17,7 +17,7 @@ from dadeum.core.messages import catalogue
 from dadeum.core.recipe import Recipe
 from dadeum.core.run import Run, append_jsonl, read_json, write_json, write_jsonl
 from dadeum.core.words import Words
-from dadeum.evaluation import report, report_view
+from dadeum.evaluation import report, report_cost, report_view
 from dadeum.evaluation.report import summary_lines, verdict_line, write_report
 from dadeum.evaluation.report_facts import read_facts, read_scores
 
@@ -179,7 +179,7 @@ def test_minutes_of_training_count_once(make_run: MakeRun) -> None:
     recipe, run = make_run(num_test=40)
     done = {"status": "done", "seconds": 60.0}
     run.record("steps", {"train": done, "train.sft": done, "evaluate.base": done, "evaluate": done})
-    assert [name for name, _, _ in report_view.steps(read_facts(recipe, run))] == [
+    assert [name for name, _, _ in report_cost.steps(read_facts(recipe, run))] == [
         "train.sft",
         "evaluate.base",
         "evaluate",

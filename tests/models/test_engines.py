@@ -6,6 +6,8 @@ import torch
 
 from dadeum.core.recipe import Render
 from dadeum.models.engines import Engine, load_engine
+from dadeum.models.load import add_adapter, load_base
+from dadeum.models.precision import choose_precision
 from dadeum.models.render import Renderer, label_spans
 from dadeum.tasks import decide
 from tests.tiny import decide_recipe, example
@@ -30,7 +32,7 @@ def by_hand(engine: Engine, prompt, answer: str, span: list[int]) -> float:
 def test_scores_equal_an_unbatched_forward_pass(engine, labels):
     task = decide_recipe("x").task.model_copy(update={"labels": tuple(labels)})
     candidates = decide.candidates(task)
-    prompts = [example(i, "BLOCK", subject="아주 긴 제목 " * i).prompt for i in range(1, 6)]
+    prompts = [example(i, "BLOCK", subject="아주 긴 제목 " * i).prompt for i in (3, 1, 5, 2, 4, 3)]
     scores = engine.score(prompts, candidates, batch_size=2)
     spans = label_spans(engine.renderer, candidates)
     wanted = [[by_hand(engine, prompt, c, s) for c, s in zip(candidates, spans, strict=True)] for prompt in prompts]
@@ -51,8 +53,14 @@ def test_generation_keeps_the_order_and_stops_at_the_end_token(engine):
     alone = [engine.generate([prompt], 6, batch_size=1)[0] for prompt in prompts]
     assert together == alone
     assert sum(counted) == 3
-    end = engine.renderer.end_id
-    assert engine._until_end([5, 6, end, 7]) == engine.renderer.tokenizer.decode([5, 6])
+
+
+def test_progress_counts_every_row_once(engine):
+    prompts = [example(i, "BLOCK", subject="제목 " * i).prompt for i in range(1, 8)]
+    scored: list[int] = []
+    engine.score(prompts, decide.candidates(decide_recipe("x").task), 1, progress=scored.append)
+    assert sum(scored) == 7
+    assert len(scored) > 1
 
 
 def test_instruction_format_scores_too(tiny_llama):
@@ -63,19 +71,30 @@ def test_instruction_format_scores_too(tiny_llama):
     assert (scores < 0).all()
 
 
-def test_a_cache_that_forgets_is_noticed_and_not_used(engine, monkeypatch, caplog):
-    candidates = decide.candidates(decide_recipe("x").task)
-    prompts = [example(i, "BLOCK", subject="제목 " * i).prompt for i in range(1, 5)]
-    right = engine.score(prompts, candidates, batch_size=4)
-    honest = engine._prefix_cache
+def test_nothing_to_do_is_done(engine):
+    assert engine.score([], decide.candidates(decide_recipe("x").task), 4).shape == (0, 2)
+    assert engine.generate([], 4, batch_size=2) == []
 
-    def forgets(ids):
-        cache = honest(ids)
-        for layer in cache.layers:
-            layer.keys, layer.values = layer.keys * 0, layer.values * 0
-        return cache
 
-    monkeypatch.setattr(engine, "_prefix_cache", forgets)
-    monkeypatch.setattr("dadeum.models.engines._PREFIX_TOLERANCE", {"fp32": 1e-5, "half": 1e-5})
-    np.testing.assert_allclose(engine.score(prompts, candidates, batch_size=4), right, atol=1e-4)
-    assert any(record.levelname == "WARNING" for record in caplog.records)
+def test_outside_of_scoring_the_model_has_its_own_attention(engine):
+    before = engine.model.config._attn_implementation
+    prompts = [example(i, "BLOCK").prompt for i in range(1, 8)]
+    engine.score(prompts, decide.candidates(decide_recipe("x").task), 4)
+    assert engine.model.config._attn_implementation == before
+
+
+@pytest.mark.parametrize("precision", ["fp32", "bf16"])
+def test_an_adapter_is_merged_where_nothing_is_rounded(tiny_llama, tmp_path, precision):
+    recipe = decide_recipe(tiny_llama)
+    recipe = recipe.model_copy(update={"model": recipe.model.model_copy(update={"precision": precision})})
+    trained = add_adapter(load_base(recipe.model, choose_precision(precision)), recipe.model.adapter, False)
+    for name, parameter in trained.named_parameters():
+        if "lora_B" in name:
+            torch.nn.init.normal_(parameter, std=0.3)
+    trained.save_pretrained(str(tmp_path))
+    engine = load_engine(recipe, tmp_path)
+    assert any("lora" in name for name, _ in engine.model.named_parameters()) == (precision == "bf16")
+    prompts, candidates = [example(i, "BLOCK").prompt for i in range(1, 8)], decide.candidates(recipe.task)
+    found = engine.score(prompts, candidates, 4)
+    np.testing.assert_allclose(found, Engine(trained, engine.renderer).score(prompts, candidates, 4), atol=1e-4)
+    assert np.abs(found - load_engine(recipe, None).score(prompts, candidates, 4)).max() > 0.01

@@ -164,11 +164,11 @@ class Sft(Section):
     learning_rate: Annotated[float, Field(gt=0)] = 2e-4
     """Peak rate of AdamW; 2e-4 suits LoRA, a tenth of it full tuning."""
     batch_size: Annotated[int, Field(ge=1)] = 8
-    """Rows that memory must hold at once, per device: a pass takes as many as fit into the room of that many longest rows."""
+    """Rows that memory must hold at once, per device; a pass takes what fits into the room of so many longest rows."""
     accumulation_steps: Annotated[int, Field(ge=1)] = 1
     """Optimizer step = batch_size × accumulation_steps × devices rows, however many passes they take."""
     tokens_per_pass: Annotated[int, Field(ge=1)] | None = None
-    """Most tokens in one forward pass; None is batch_size × the longest row. Changes time and memory, not the result."""
+    """Most tokens in one forward pass; None: batch_size × the longest row. Changes time and memory, not the result."""
     share_prefix: bool = True
     """Compute once what rows begin with in common. Proves itself on the first rows, or is left out with a warning."""
     compile: Literal["auto", "on", "off"] = "auto"

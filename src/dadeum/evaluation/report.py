@@ -16,7 +16,7 @@ from dadeum.core.pages import environment
 from dadeum.core.recipe import Recipe
 from dadeum.core.run import Run, write_text
 from dadeum.core.words import Words
-from dadeum.evaluation import charts, report_view, report_words
+from dadeum.evaluation import charts, report_cost, report_view, report_words
 from dadeum.evaluation.report_facts import Facts, best_baseline, num_judged, num_right, read_facts, read_scores
 from dadeum.evaluation.report_words import say
 from dadeum.evaluation.scores import Scores
@@ -58,7 +58,7 @@ def _required_scores(run: Run) -> Scores:
 @cache
 def _environment(autoescape: bool) -> Environment:
     made = environment("dadeum.evaluation", "report", "report", autoescape)
-    made.globals |= {"r": report_words, "v": report_view, "charts": charts}
+    made.globals |= {"r": report_words, "v": report_view, "cost": report_cost, "charts": charts}
     made.globals |= {"num_right": num_right, "num_judged": num_judged}
     made.filters["cell"] = _markdown_cell
     return made

@@ -16,13 +16,11 @@ from dadeum.core.examples import SPLITS
 from dadeum.core.findings import Finding
 from dadeum.core.run import Run
 from dadeum.core.words import (
-    MISSING,
     Html,
     Words,
     finding_title,
     finding_words,
     kinds,
-    number,
     plain,
     told,
     wording,
@@ -31,7 +29,7 @@ from dadeum.core.words import (
 from dadeum.evaluation import charts
 from dadeum.evaluation.report_facts import Curve, Facts, best_baseline, mistakes, num_judged
 from dadeum.evaluation.report_words import say, say_or, short_name
-from dadeum.evaluation.scores import Sample, Scores, SystemScores
+from dadeum.evaluation.scores import Sample, Scores
 
 WORST = 15
 DISAGREEMENTS = 8
@@ -232,36 +230,6 @@ def _together(rows: list[OriginRow]) -> OriginRow:
         name: sum(row.accuracy.get(name, math.nan) * row.num_rows for row in rows) / max(1, total) for name in systems
     }
     return OriginRow(say("errors.other_origins", num=len(rows)), total, accuracy, False)
-
-
-# -- cost -------------------------------------------------------------------------------------------
-def steps(facts: Facts) -> list[tuple[str, str, float | None]]:
-    """Name, status and seconds of every step in the manifest, in the order they ran.
-
-    `train` is left out where its stages (`train.sft`) stand beside it: the same minutes must not count twice.
-    """
-    recorded = facts.manifest.get("steps")
-    if not isinstance(recorded, dict):
-        return []
-    return [
-        (name, str(state.get("status", "")), state.get("seconds"))
-        for name, state in recorded.items()
-        if isinstance(state, dict) and not (name == "train" and any(step.startswith("train.") for step in recorded))
-    ]
-
-
-def rows_per_second(system: SystemScores) -> str:
-    """Test rows decided per second, a dash when nobody took the time."""
-    if not system.seconds:
-        return MISSING
-    speed = num_judged(system) / system.seconds
-    return number(speed, 1 if speed < 100 else 0)
-
-
-def precision_reason(result: dict[str, Any]) -> Words | None:
-    """Why this arithmetic was chosen: `train` records a message key."""
-    key = result.get("precision_reason")
-    return told(key, {}) or plain(key) if key else None
 
 
 # -- reproduce --------------------------------------------------------------------------------------

@@ -65,8 +65,8 @@ class Block:
         return self.masks[window, dtype, copies]
 
     def to(self, device: Any, **kwargs: Any) -> Block:
-        moved = [tensor.to(device, **kwargs) for tensor in (self.queries, self.keys, self.positions)]
-        return Block(*moved, is_causal=self.is_causal)
+        queries, keys, positions = (tensor.to(device, **kwargs) for tensor in (self.queries, self.keys, self.positions))
+        return Block(queries, keys, positions, self.is_causal)
 
 
 @dataclass
@@ -143,7 +143,8 @@ def _common(rows: list[list[int]]) -> int:
 
 
 def _blocks(nodes: list[Node], paths: list[list[int]], num_tokens: int) -> tuple[list[Block], torch.Tensor]:
-    order = sorted(range(len(nodes)), key=lambda i: (len(paths[i]), len(nodes[i].ids)))
+    # One-token nodes (labels to be scored) apart from long ones (mails), or each would end the other's block.
+    order = sorted(range(len(nodes)), key=lambda i: (len(nodes[i].ids).bit_length(), len(paths[i])))
     groups: list[list[int]] = []
     for i in order:
         if groups and _fits([*groups[-1], i], nodes, paths):

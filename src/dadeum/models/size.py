@@ -16,6 +16,8 @@ _ADAM_BYTES = 16
 """fp32 weight, gradient and two moments of one trained parameter."""
 _EFFICIENCY = 0.63
 """Share of the probed step rate that a whole run reaches: ragged batches, the head, validation (docs/lab-log.md)."""
+_HEAD_BYTES = 2 * 64 * 2**20
+"""Logits of one chunk and their gradient (training/head.py)."""
 _RUNTIME_MB = 900
 """Interpreter, torch and tokenizer before any weight is loaded."""
 
@@ -72,9 +74,9 @@ def _adapter_parameters(empty: Any, model: Model, total: int) -> int:
 
 
 def memory_mb(recipe: Recipe, size: Size, stage: Sft, batch_tokens: int, answer_tokens: int, dtype: str) -> float:
-    """Peak MiB of a stage: weights, trained parameters with AdamW, activations of one batch, logits of its answers.
+    """Peak MiB of a stage: weights, trained parameters with AdamW, activations of one pass, logits of its answers.
 
-    `batch_tokens` is rows × longest row; `answer_tokens` is rows × longest answer.
+    `batch_tokens` is what one forward pass computes, `answer_tokens` the answer tokens among them.
     """
     half = 4 if dtype == "fp32" else 2
     body = size.total - size.embedding
@@ -88,7 +90,7 @@ def memory_mb(recipe: Recipe, size: Size, stage: Sft, batch_tokens: int, answer_
     per_token = size.hidden * 12 + size.intermediate * 5
     layers = 1 if stage.gradient_checkpointing else size.layers
     kept = batch_tokens * (per_token * layers + size.hidden * size.layers) * half
-    logits = answer_tokens * size.vocabulary * 4 * 3
+    logits = min(answer_tokens * size.vocabulary * 4 * 2, _HEAD_BYTES)
     return float(_RUNTIME_MB + (weights + size.adapter * _ADAM_BYTES + kept + logits) / 2**20)
 
 

@@ -39,4 +39,5 @@ def use_threads() -> int:
 
     if "OMP_NUM_THREADS" not in os.environ and torch.get_num_threads() != num_cores():
         torch.set_num_threads(num_cores())
-    return torch.get_num_threads()
+    threads: int = torch.get_num_threads()
+    return threads

@@ -70,7 +70,7 @@ def _attend(
     query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, block: Block, options: dict[str, Any]
 ) -> torch.Tensor:
     """One block's output, (nodes × longest, heads, width). Query heads of one key head are folded into the queries."""
-    nodes, longest = block.queries.shape
+    longest = block.queries.shape[1]
     kv_heads = key.shape[1]
     group = query.shape[1] // kv_heads
     mask = block.mask(options.get("sliding_window"), query.dtype, group)

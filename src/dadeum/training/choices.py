@@ -12,6 +12,7 @@ import shutil
 import time
 from contextlib import ExitStack
 from dataclasses import dataclass
+from subprocess import CalledProcessError
 from typing import Any
 
 import torch
@@ -25,7 +26,6 @@ from dadeum.models.tree_attention import trees
 from dadeum.training.prefix import (
     TOLERANCE,
     Row,
-    answer_log_probs,
     gradients,
     plain_pass,
     relative_difference,
@@ -68,9 +68,9 @@ def choose(trainer: Any, stage: Sft, rows: list[Row], precision: Precision, stac
             shared, difference, seconds = _try_trees(trainer, trying, plain, precision, stack)
         if not shared:
             difference, seconds = _try_head(trainer, trying, plain, precision, difference)
+        trainer.data_collator.share = shared
         expected = seconds / len(trying) * _rows_to_train(trainer, rows)
-        compiled, reason = _compile(trainer, stage, trying, plain, precision, expected) if shared else (False, "switched_off")
-    trainer.data_collator.share = shared
+        compiled, reason = _compile(trainer, stage, trying, plain, precision, expected)
     reason = f"train.compile.{reason}"
     return Choices(shared, difference, trainer.own_head, compiled, reason, round(expected, 1), threads)
 
@@ -128,7 +128,7 @@ def _compile(
     trainer: Any, stage: Sft, trying: list[Row], plain: list[torch.Tensor], precision: Precision, expected_s: float
 ) -> tuple[bool, str]:
     """(compiled, reason): transformer layers one by one, so that all layers share what is compiled once."""
-    if stage.compile == "off":
+    if stage.compile == "off" or not trainer.data_collator.share:
         return False, "switched_off"
     if stage.compile == "auto":
         if torch.cuda.is_available():
@@ -144,7 +144,7 @@ def _compile(
         difference, _ = _measure(trainer, tree_pass(trying), plain)
     except torch.OutOfMemoryError:
         raise
-    except Exception as error:  # a compiler may fail with anything; uncompiled layers are right for all
+    except (RuntimeError, OSError, TypeError, ValueError, CalledProcessError) as error:  # what compilers fail with
         log.warning(text("train.compile_fails", detail=_first_line(error)))
         difference = float("inf")
     if layers and difference <= TOLERANCE[precision.dtype]:

@@ -121,7 +121,7 @@ def add_answer_head(model: Any) -> None:
         head = self.get_output_embeddings()
         hidden = self.base_model(*args, **kwargs).last_hidden_state[at]
         cap, scale = head_settings(self.config)
-        log_probs, right = TokenLogProbs.apply(hidden, head.weight, head.bias, answer_labels[at], cap, scale)  # type: ignore[no-untyped-call]
+        log_probs, right = TokenLogProbs.apply(hidden, head.weight, head.bias, answer_labels[at], cap, scale)
         return {"log_probs": log_probs, "right": right}
 
     model.forward = types.MethodType(forward, model)

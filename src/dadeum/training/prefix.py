@@ -8,13 +8,13 @@ once for all rows that share them: the same expectation, other draws than the pl
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from typing import Any
 
 import torch
 
-from dadeum.models.prefix_tree import MIN_SHARED_TOKENS, pack
+from dadeum.models.prefix_tree import pack
+from dadeum.models.token_budget import cut_padded, cut_sharing, indices_to_try
 from dadeum.models.tree_attention import tree_inputs
 from dadeum.training.head import IGNORED
 
@@ -39,7 +39,8 @@ class StepCollator:
         if self.share:
             passes = [tree_pass(part) for part in cut(rows, self.tokens_per_pass)]
         else:
-            passes = [plain_pass(part, self.pad_id) for part in cut_padded(rows, self.tokens_per_pass)]
+            parts = cut_padded([row["input_ids"] for row in rows], self.tokens_per_pass)
+            passes = [plain_pass([rows[index] for index in part], self.pad_id) for part in parts]
         return {"rows": torch.ones(len(rows), dtype=torch.long), "passes": passes}
 
 
@@ -83,44 +84,9 @@ def _prompt_length(row: Row) -> int:
 def cut(rows: list[Row], budget: int) -> list[list[Row]]:
     """Parts of about equal work whose packed trees hold at most `budget` tokens each (or a single row).
 
-    Rows that begin alike end up together. Which rows a step has, and so its gradient, is not touched.
+    Which rows a step has, and so its gradient, is not touched.
     """
-    order = sorted(rows, key=lambda row: row["input_ids"])
-    new = [len(order[0]["input_ids"]), *(_new_tokens(a, b) for a, b in zip(order, order[1:], strict=False))]
-    num_parts = max(1, math.ceil(sum(new) / budget))
-    target = min(budget, math.ceil(sum(new) / num_parts))
-    parts: list[list[Row]] = []
-    filled = 0
-    for row, tokens in zip(order, new, strict=True):
-        if parts and filled + tokens <= target:
-            parts[-1].append(row)
-            filled += tokens
-        else:
-            parts.append([row])
-            filled = len(row["input_ids"])
-    return parts
-
-
-def _new_tokens(before: Row, row: Row) -> int:
-    """Tokens that `row` adds to a pass that already holds `before`."""
-    common = 0
-    for a, b in zip(before["input_ids"], row["input_ids"], strict=False):
-        if a != b:
-            break
-        common += 1
-    return len(row["input_ids"]) - (common if common >= MIN_SHARED_TOKENS else 0)
-
-
-def cut_padded(rows: list[Row], budget: int) -> list[list[Row]]:
-    """Parts of at most `budget` tokens, padding counted, rows of like length together."""
-    order = sorted(rows, key=lambda row: len(row["input_ids"]))
-    parts: list[list[Row]] = []
-    for row in order:
-        if parts and (len(parts[-1]) + 1) * len(row["input_ids"]) <= budget:
-            parts[-1].append(row)
-        else:
-            parts.append([row])
-    return parts
+    return [[rows[index] for index in part] for part in cut_sharing([row["input_ids"] for row in rows], budget)]
 
 
 def answer_log_probs(model: Any, inputs: dict[str, Any]) -> tuple[torch.Tensor, torch.Tensor]:
@@ -168,6 +134,4 @@ def relative_difference(plain: list[torch.Tensor], other: list[torch.Tensor]) ->
 
 def rows_to_try(rows: list[Row], at_most: int = 4) -> list[Row]:
     """The longest, the shortest and the first rows: what a window or a padding rule would treat differently."""
-    by_length = sorted(range(len(rows)), key=lambda index: len(rows[index]["input_ids"]))
-    chosen = dict.fromkeys([by_length[-1], by_length[0], *range(len(rows))])
-    return [rows[index] for index in list(chosen)[:at_most]]
+    return [rows[index] for index in indices_to_try([row["input_ids"] for row in rows], at_most)]

@@ -14,6 +14,7 @@ import torch
 from torch.utils.data import Sampler
 from trl import SFTTrainer
 
+from dadeum.core.errors import ModelError
 from dadeum.training.head import IGNORED, add_answer_head, has_plain_head
 from dadeum.training.prefix import answer_log_probs, weighted_loss
 
@@ -66,6 +67,9 @@ class AnswerTrainer(SFTTrainer):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        if self.is_deepspeed_enabled or self.is_fsdp_enabled:
+            # Both take a backward pass for a step, or shard the head: several passes a step would be silently wrong.
+            raise ModelError("train.not_sharded")
         base = self.model.get_base_model() if hasattr(self.model, "get_base_model") else self.model
         self.has_own_head = self.own_head = has_plain_head(base)
         self.tokens_computed = 0
@@ -78,7 +82,9 @@ class AnswerTrainer(SFTTrainer):
     def _get_train_sampler(self, train_dataset: Any = None) -> Sampler[int]:
         rows = self.train_dataset if train_dataset is None else train_dataset
         lengths = [len(ids) for ids in rows["input_ids"]]
-        return LengthWindowSampler(lengths, self.args.train_batch_size, self.args.seed, self.groups)
+        # The ranks take turns at batches of one step: together they see what a single process would.
+        step_size = self.args.train_batch_size * self.args.world_size
+        return LengthWindowSampler(lengths, step_size, self.args.seed, self.groups)
 
     def _get_num_items_in_batch(self, batch_samples: list[Any], device: torch.device) -> Any:
         """Answer tokens of the whole optimizer step, on all devices."""

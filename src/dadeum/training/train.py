@@ -50,6 +50,8 @@ class StageResult:
     precision_reason: str
     """Message key; its numbers are in `gflops`."""
     gflops: dict[str, float]
+    tokens: int
+    """Prompt and answer tokens of all rows that were trained on, as often as they were."""
     tokens_computed: int
     """Tokens that really went through the model, padding included; `tokens_per_second` counts those of the data."""
     choices: dict[str, Any]
@@ -117,7 +119,9 @@ def _run_stage(
         started = time.perf_counter()
         output = trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
         seconds = time.perf_counter() - started
-    save_weights(trainer.model, tokenizer, folder / "adapter")
+    if trainer.args.should_save:  # one process of many: they would delete each other's half-written folders
+        save_weights(trainer.model, tokenizer, folder / "adapter")
+    trainer.accelerator.wait_for_everyone()
     result = _result(trainer, output, seconds, precision, len(rows), choices)
     del trainer, model
     gc.collect()
@@ -245,6 +249,7 @@ def _result(
         precision=precision.dtype,
         precision_reason=precision.reason,
         gflops=precision.gflops,
+        tokens=trainer.tokens_seen,
         tokens_computed=trainer.tokens_computed,
         choices=asdict(choices),
     )
