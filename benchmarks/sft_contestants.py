@@ -22,6 +22,7 @@ from peak_memory import memory, reset_peak
 
 LEARNING_RATE = 2e-4
 RANK, ALPHA = 16, 32
+SEED = 0
 PLAIN_FP32 = {"bf16": False, "activation_checkpointing": False}
 PLAIN_BF16 = {"bf16": True, "activation_checkpointing": False}
 GROUPED = {"train_sampling_strategy": "group_by_length"}
@@ -97,6 +98,8 @@ def build_dadeum(
     """As `training/train.py` builds a stage, from rows that are already token ids."""
     from dataclasses import asdict
 
+    import torch
+
     from dadeum.core.recipe import Recipe
     from dadeum.models.load import add_adapter
     from dadeum.models.precision import choose_precision
@@ -111,6 +114,7 @@ def build_dadeum(
     precision = choose_precision(recipe.model.precision)
     base, tokenizer = load(job, precision.dtype)
     memory_of_weights = reset_peak()
+    torch.manual_seed(SEED)  # the same adapter for all: gradient norms can be compared
     adapter: Any = recipe.model.adapter
     model = add_adapter(base, adapter, stage.gradient_checkpointing)
     trainer = train._trainer(recipe, stage, precision, model, tokenizer, (job["rows"], []), folder)
@@ -145,6 +149,7 @@ def build_rival(
 
     base, tokenizer = load(job, contestant.weights, contestant.attention)
     memory_of_weights = reset_peak()
+    torch.manual_seed(SEED)  # the same adapter for all: gradient norms can be compared
     lora = LoraConfig(r=RANK, lora_alpha=ALPHA, target_modules=job["targets"], task_type="CAUSAL_LM")
     rows = Dataset.from_list([{key: row[key] for key in ("input_ids", "labels")} for row in job["rows"]])
     common = {
@@ -178,7 +183,7 @@ def load(job: dict[str, Any], dtype: str, attention: str | None = None) -> tuple
     if job["model"]:
         model = AutoModelForCausalLM.from_pretrained(job["model"], **options).to(device)
         return model, AutoTokenizer.from_pretrained(job["model"])
-    torch.manual_seed(0)
+    torch.manual_seed(SEED)
     settings = dict(job["config"])
     with torch.device(device):
         model = AutoModelForCausalLM.from_config(

@@ -246,7 +246,6 @@ def test_architectures_that_cannot_share_take_the_plain_path_and_say_so(build, c
     assert all(torch.equal(value, state[key]) for key, value in model.state_dict().items())
 
 
-@pytest.mark.xfail(strict=True, reason="small weights leak less than TOLERANCE: hybrids must be refused by structure")
 def test_a_hybrid_is_refused_even_where_its_leak_is_small():
     model = tiny("Lfm2", layer_types=["conv", "full_attention"], block_auto_adjust_ff_dim=False, initializer_range=0.02)
     with pytest.raises(ModelError), trees(model):

@@ -114,7 +114,7 @@ def test_large_logits_overflow_nowhere():
         (False, torch.float32),
         (False, torch.bfloat16),
         (True, torch.float32),
-        pytest.param(True, torch.bfloat16, marks=pytest.mark.xfail(strict=True, reason="backward is outside autocast")),
+        (True, torch.bfloat16),
     ],
 )
 def test_autocast_over_fp32_weights_differs_by_rounding(trained, dtype):

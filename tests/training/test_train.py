@@ -10,6 +10,7 @@ from safetensors.torch import load_file
 from dadeum.core.errors import ModelError, RunError
 from dadeum.core.recipe import Recipe
 from dadeum.core.run import Run, read_jsonl
+from dadeum.training.sft import AnswerTrainer
 from dadeum.training.train import train
 from tests.tiny import decide_recipe, write_splits
 
@@ -126,16 +127,18 @@ def test_a_finished_stage_is_skipped(tiny_llama, tmp_path):
     assert [e["event"] for e in read_jsonl(run.folder / "events.jsonl")].count("step_skipped") == 1
 
 
-def test_rotation_keeps_the_best_checkpoint_and_the_adapter_is_the_best(tiny_llama, tmp_path):
-    """A rate this high makes validation worse after its best step; only one checkpoint may stay."""
-    recipe = decide_recipe(
-        tiny_llama,
-        stages=stage(epochs=8, learning_rate=1.0, scheduler="constant", eval_steps=1, save_steps=1, save_total_limit=1),
-    )
+def test_rotation_keeps_the_best_checkpoint_and_the_adapter_is_the_best(tiny_llama, tmp_path, monkeypatch):
+    """Validation is best at step 5 and worse after it; only one checkpoint may stay."""
+
+    def scripted(self, *args, **kwargs):
+        return torch.tensor(1.0 + abs(self.state.global_step - 5)), None, None
+
+    monkeypatch.setattr(AnswerTrainer, "prediction_step", scripted)
+    recipe = decide_recipe(tiny_llama, stages=stage(epochs=3, eval_steps=1, save_steps=1, save_total_limit=1))
     run = new_run(tmp_path, recipe)
     result = train(recipe, run)["sft"]
     evaluations = {row["step"]: row["eval_loss"] for row in read_jsonl(run.metrics_path) if "eval_loss" in row}
-    assert result.best_step == min(evaluations, key=evaluations.get) < max(evaluations)
+    assert result.best_step == min(evaluations, key=evaluations.get) == 5 < max(evaluations)
     kept = run.stage_folder(0, "sft") / "checkpoints" / f"checkpoint-{result.best_step}"
     assert_equal(load_file(kept / "adapter_model.safetensors"), weights(run, recipe))
 

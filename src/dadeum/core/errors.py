@@ -56,6 +56,12 @@ class Problems(DadeumError):
         return "\n".join([*lines, *(f"- {problem.in_language(language)}" for problem in self.problems)])
 
 
+def first_line(error: BaseException) -> str:
+    """What a library said, short enough for a sentence of ours."""
+    lines = str(error).strip().splitlines()
+    return f"{type(error).__name__}: {lines[0][:200]}" if lines else type(error).__name__
+
+
 class RecipeError(DadeumError, ValueError):
     """The recipe cannot be read or resolved."""
 

@@ -114,7 +114,8 @@ class Run:
         return manifest
 
     def write_manifest(self, manifest: dict[str, Any]) -> None:
-        write_json(self.manifest_path, manifest)
+        if is_main_process():
+            write_json(self.manifest_path, manifest)
 
     def record(self, key: str, value: Any) -> None:
         """Set one top-level key of the manifest."""
@@ -154,13 +155,19 @@ class Run:
 
     def event(self, kind: str, **fields: Any) -> None:
         """Append to events.jsonl."""
-        append_jsonl(self.folder / "events.jsonl", {"time": now(), "event": kind, **fields})
+        if is_main_process():
+            append_jsonl(self.folder / "events.jsonl", {"time": now(), "event": kind, **fields})
 
     def require(self, path: Path, step: str) -> Path:
         """`path`, or a RunError that names the step which makes it."""
         if not path.exists():
             raise RunError("errors.missing_step", path=path.relative_to(self.folder), step=step, folder=self.folder)
         return path
+
+
+def is_main_process() -> bool:
+    """True but in the second and further processes that torchrun or accelerate has started for one training."""
+    return os.environ.get("RANK", "0") == "0"
 
 
 def _unused_folder(parent: Path) -> Path:

@@ -14,10 +14,11 @@ from typing import Any
 
 import torch
 
+from dadeum.core.errors import first_line
 from dadeum.core.messages import text
 from dadeum.models.prefix_tree import MIN_SHARED_TOKENS
 from dadeum.models.render import common_prefix
-from dadeum.models.scoring import first_line, padded, tolerance
+from dadeum.models.scoring import padded, tolerance
 from dadeum.models.token_budget import indices_to_try
 
 log = logging.getLogger(__name__)

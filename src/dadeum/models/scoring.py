@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from dadeum.core.errors import ModelError
+from dadeum.core.errors import ModelError, first_line
 from dadeum.core.messages import text
 from dadeum.models.prefix_tree import pack
 from dadeum.models.token_budget import cut_padded, cut_sharing, indices_to_try
@@ -139,8 +139,3 @@ def padded(rows: list[Ids], pad_id: int, device: Any, at: int = 0) -> tuple[torc
 
 def tolerance(limits: dict[str, float], model: Any) -> float:
     return limits["fp32" if model.dtype == torch.float32 else "half"]
-
-
-def first_line(error: BaseException) -> str:
-    lines = str(error).strip().splitlines()
-    return f"{type(error).__name__}: {lines[0][:200]}" if lines else type(error).__name__

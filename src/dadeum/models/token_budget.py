@@ -19,7 +19,7 @@ def cut_sharing(rows: list[Ids], budget: int, added: int = 0) -> list[list[int]]
         return []
     order = sorted(range(len(rows)), key=lambda index: rows[index])
     whole = [len(rows[index]) + added for index in order]
-    new = [whole[0], *(_new_tokens(rows[a], rows[b]) + added for a, b in pairwise(order))]
+    new = [whole[0], *(new_tokens(rows[a], rows[b]) + added for a, b in pairwise(order))]
     num_parts = len(_fill(whole, new, budget))
     # The smallest room that needs no more parts: a last part of two rows would cost its beginning all over again.
     sizes = range(1, budget + 1)
@@ -38,7 +38,7 @@ def _fill(whole: list[int], new: list[int], room: int) -> list[range]:
     return [range(start, end) for start, end in pairwise([*starts, len(new)])]
 
 
-def _new_tokens(before: Ids, row: Ids) -> int:
+def new_tokens(before: Ids, row: Ids) -> int:
     """Tokens that `row` adds to a tree that already holds `before`."""
     common = 0
     for a, b in zip(before, row, strict=False):

@@ -19,17 +19,24 @@ from dadeum.core.errors import ModelError
 from dadeum.models.prefix_tree import Block, Tree
 
 NAME = "dadeum_tree"
+_KINDS = {"full_attention", "sliding_attention"}
+_UNKNOWN = ("position_bias", "s_aux", "sinks", "indices", "block_indices")
+"""What a layer may hand to its attention and this one does not do."""
 
 
 @contextmanager
 def trees(model: Any) -> Iterator[None]:
     """Inside, `model` takes packed trees and nothing else; afterwards it has its own attention back.
 
-    ModelError where the architecture does not ask transformers' registry for its attention (remote code, ALiBi).
+    ModelError where the architecture does not ask transformers' registry for its attention (remote code, ALiBi), or
+    mixes tokens by more than attention (convolutions, recurrent states): small weights would hide that from a check.
     """
     base = model.get_base_model() if hasattr(model, "get_base_model") else model
     if not base._can_set_attn_implementation():
         raise ModelError("train.no_attention_interface", model=type(base).__name__)
+    kinds = set(getattr(base.config.get_text_config(), "layer_types", None) or ())
+    if base._is_stateful or kinds - _KINDS or any(isinstance(part, torch.nn.Conv1d) for part in base.modules()):
+        raise ModelError("train.not_attention_alone", model=type(base).__name__)
     before = base.config._attn_implementation
     base.set_attn_implementation(NAME)
     try:
@@ -56,11 +63,22 @@ def tree_attention(
     tree: Tree | None = kwargs.get("tree")
     if tree is None:
         raise NotImplementedError(f"{type(module).__name__} passes no tree on to its attention")
-    for name in ("position_bias", "s_aux"):
+    for name in _UNKNOWN:
         if kwargs.get(name) is not None:
             raise NotImplementedError(f"{type(module).__name__} passes {name}")
+    if kwargs.get("sliding_window") is None and _slides(module):
+        raise NotImplementedError(f"{type(module).__name__} has a sliding window and does not pass it on")
     outputs = [_attend(query, key, value, block, kwargs) for block in tree.blocks]
     return torch.cat(outputs).index_select(0, tree.restore).unsqueeze(0), None
+
+
+def _slides(module: Any) -> bool:
+    """The layer sees a window of last tokens, by its configuration."""
+    config, layer = module.config, getattr(module, "layer_idx", None)
+    kinds = getattr(config, "layer_types", None)
+    if kinds and layer is not None:
+        return bool(kinds[layer] == "sliding_attention")
+    return getattr(config, "sliding_window", None) is not None and getattr(config, "use_sliding_window", True)
 
 
 AttentionInterface.register(NAME, tree_attention)

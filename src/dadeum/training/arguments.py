@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import math
+import os
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
@@ -44,7 +45,7 @@ def training_arguments(
     from trl import SFTConfig
 
     on_cpu = not torch.cuda.is_available()
-    per_epoch = steps_per_epoch(num_rows, stage)
+    per_epoch = steps_per_epoch(num_rows, stage, num_devices=int(os.environ.get("WORLD_SIZE", "1")))
     total = max(1, math.ceil(per_epoch * stage.epochs))
     eval_steps = min(stage.eval_steps or per_epoch, total)
     ours: dict[str, Any] = {

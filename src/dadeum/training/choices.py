@@ -17,7 +17,7 @@ from typing import Any
 
 import torch
 
-from dadeum.core.errors import ModelError
+from dadeum.core.errors import ModelError, first_line
 from dadeum.core.messages import text
 from dadeum.core.recipe import Sft
 from dadeum.models.precision import Precision
@@ -35,6 +35,10 @@ from dadeum.training.prefix import (
 
 log = logging.getLogger(__name__)
 
+FAILURES = (
+    ModelError, NotImplementedError, RuntimeError, TypeError, ValueError, LookupError, AttributeError, AssertionError,
+)  # fmt: skip
+"""What an unknown architecture answers to inputs that it does not expect; a lack of memory is told apart before."""
 COMPILE_PAYS_FROM_S = 600.0
 """Compiling takes 25 to 60 s on a CPU and makes steps about a seventh shorter (docs/lab-log.md)."""
 
@@ -91,9 +95,9 @@ def _try_trees(
         log.warning(text("train.prefix_differs", difference=f"{difference:.3g}"))
     except torch.OutOfMemoryError:
         raise
-    except (ModelError, NotImplementedError, RuntimeError, TypeError, ValueError) as error:
+    except FAILURES as error:
         # Anything that an unknown architecture does with a tree ends here: the plain path is right for all of them.
-        log.warning(text("train.prefix_fails", model=type(trainer.model).__name__, detail=_first_line(error)))
+        log.warning(text("train.prefix_fails", model=type(trainer.model).__name__, detail=first_line(error)))
     switched.close()
     return False, difference, seconds
 
@@ -103,11 +107,18 @@ def _try_head(
 ) -> tuple[float | None, float]:
     inputs = plain_pass(trying, trainer.data_collator.pad_id)
     trainer.own_head = trainer.has_own_head
-    found, seconds = _measure(trainer, inputs, plain)
-    if found > TOLERANCE[precision.dtype]:
-        log.warning(text("train.head_differs", difference=f"{found:.3g}"))
+    if trainer.own_head:
+        try:
+            found, seconds = _measure(trainer, inputs, plain)
+            if found <= TOLERANCE[precision.dtype]:
+                return difference, seconds
+            log.warning(text("train.head_differs", difference=f"{found:.3g}"))
+        except torch.OutOfMemoryError:
+            raise
+        except FAILURES as error:
+            log.warning(text("train.head_fails", model=type(trainer.model).__name__, detail=first_line(error)))
         trainer.own_head = False
-    return difference, seconds
+    return difference, _measure(trainer, inputs, plain)[1]
 
 
 def _measure(trainer: Any, inputs: dict[str, Any], plain: list[torch.Tensor]) -> tuple[float, float]:
@@ -145,7 +156,7 @@ def _compile(
     except torch.OutOfMemoryError:
         raise
     except (RuntimeError, OSError, TypeError, ValueError, CalledProcessError) as error:  # what compilers fail with
-        log.warning(text("train.compile_fails", detail=_first_line(error)))
+        log.warning(text("train.compile_fails", detail=first_line(error)))
         difference = float("inf")
     if layers and difference <= TOLERANCE[precision.dtype]:
         return True, "asked" if stage.compile == "on" else "pays"
@@ -159,8 +170,3 @@ def compilable_layers(model: Any) -> list[Any]:
     from transformers.modeling_layers import GradientCheckpointingLayer
 
     return [module for module in model.modules() if isinstance(module, GradientCheckpointingLayer)]
-
-
-def _first_line(error: BaseException) -> str:
-    lines = str(error).strip().splitlines()
-    return f"{type(error).__name__}: {lines[0][:200]}" if lines else type(error).__name__

@@ -70,7 +70,9 @@ def _logits(
     hidden: torch.Tensor, weight: torch.Tensor, bias: Any, cap: float | None, scale: float
 ) -> tuple[torch.Tensor, torch.Tensor | None]:
     """fp32 logits, and the slope of the soft-capping where there is one."""
-    logits = torch.nn.functional.linear(hidden, weight, bias).float()
+    # Not under autocast: the backward pass, which makes these logits again for a trained head, runs without it.
+    with torch.autocast(hidden.device.type, enabled=False):
+        logits = torch.nn.functional.linear(hidden.to(weight.dtype), weight, bias).float()
     if scale != 1.0:
         logits *= scale
     if cap is None:
@@ -99,7 +101,8 @@ def _times(change: torch.Tensor, slope: torch.Tensor | None, scale: float) -> to
 
 
 def _product(a: torch.Tensor, b: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:
-    return (a.to(b.dtype) @ b).to(dtype)
+    with torch.autocast(a.device.type, enabled=False):
+        return (a.to(b.dtype) @ b).to(dtype)
 
 
 def add_answer_head(model: Any) -> None:

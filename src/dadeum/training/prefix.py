@@ -8,13 +8,14 @@ once for all rows that share them: the same expectation, other draws than the pl
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Sequence
 from typing import Any
 
 import torch
 
 from dadeum.models.prefix_tree import pack
-from dadeum.models.token_budget import cut_padded, cut_sharing, indices_to_try
+from dadeum.models.token_budget import cut_padded, cut_sharing, new_tokens
 from dadeum.models.tree_attention import tree_inputs
 from dadeum.training.head import IGNORED
 
@@ -51,10 +52,10 @@ def tree_pass(rows: list[Row]) -> dict[str, Any]:
     labels = torch.full((1, len(tree.ids)), IGNORED)
     weights = torch.zeros(1, len(tree.ids))
     for row, path in zip(rows, tree.paths, strict=True):
-        columns = torch.tensor(path)
+        columns = torch.tensor(path, dtype=torch.long)
         shared = min(len(path), max(_prompt_length(row) - 1, 0))
-        labels[0, columns[shared:]] = torch.tensor(row["labels"][1:])[shared:]
-        weights[0, columns[shared:]] = torch.tensor(row["weights"][1:])[shared:]
+        labels[0, columns[shared:]] = torch.tensor(row["labels"][1:], dtype=torch.long)[shared:]
+        weights[0, columns[shared:]] = torch.tensor(row["weights"][1:], dtype=torch.float32)[shared:]
     return tree_inputs(tree) | {"answer_labels": labels, "answer_weights": weights}
 
 
@@ -98,8 +99,13 @@ def answer_log_probs(model: Any, inputs: dict[str, Any]) -> tuple[torch.Tensor, 
     labels = inputs.pop("answer_labels")
     inputs.pop("answer_weights", None)
     labelled = labels != IGNORED
-    columns = labelled.any(0)
-    logits = model(**inputs, logits_to_keep=columns.nonzero().squeeze(-1)).logits[labelled[:, columns]].float()
+    columns = labelled.any(0).nonzero().squeeze(-1)
+    base = model.get_base_model() if hasattr(model, "get_base_model") else model
+    if "logits_to_keep" in inspect.signature(getattr(base, "module", base).forward).parameters:
+        logits = model(**inputs, logits_to_keep=columns).logits
+    else:  # remote code, older architectures
+        logits = model(**inputs).logits[:, columns]
+    logits = logits[labelled[:, columns]].float()
     wanted = labels[:, columns][labelled[:, columns]]
     return logits.log_softmax(-1).gather(-1, wanted.unsqueeze(-1)).squeeze(-1), logits.argmax(-1) == wanted
 
@@ -132,6 +138,9 @@ def relative_difference(plain: list[torch.Tensor], other: list[torch.Tensor]) ->
     return difference / norm if norm else float(difference)
 
 
-def rows_to_try(rows: list[Row], at_most: int = 4) -> list[Row]:
-    """The longest, the shortest and the first rows: what a window or a padding rule would treat differently."""
-    return [rows[index] for index in indices_to_try([row["input_ids"] for row in rows], at_most)]
+def rows_to_try(rows: list[Row]) -> list[Row]:
+    """The longest row and one that begins like it: windows and sharing both show, in less room than a step takes."""
+    order = sorted(rows, key=lambda row: row["input_ids"])
+    at = max(range(len(order)), key=lambda index: len(order[index]["input_ids"]))
+    beside = order[max(at - 1, 0) : at] + order[at + 1 : at + 2]
+    return [order[at], *sorted(beside, key=lambda row: new_tokens(order[at]["input_ids"], row["input_ids"]))[:1]]

@@ -96,13 +96,15 @@ def _run_stage(
     recipe: Recipe, run: Run, stage: Sft, index: int, before: Path | None, progress: Progress
 ) -> StageResult:
     import torch
+    from accelerate import PartialState
     from transformers import set_seed
 
     from dadeum.training.choices import choose
 
     set_seed(recipe.seed)
     folder = run.stage_folder(index, stage.name)
-    checkpoint = _prepare_folder(run, folder, stage, stage_inputs(recipe, run, index))
+    with PartialState().main_process_first():
+        checkpoint = _prepare_folder(run, folder, stage, stage_inputs(recipe, run, index))
     precision = choose_precision(recipe.model.precision)
     tokenizer = load_tokenizer(recipe.model)
     renderer = Renderer(tokenizer, recipe.render)
