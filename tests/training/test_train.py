@@ -176,6 +176,10 @@ def test_full_tuning_trains_and_saves_every_weight(tiny_llama, tmp_path):
     result = train(recipe, run)["sft"]
     assert result.num_trainable == result.num_parameters
     assert (run.adapter_folder(recipe) / "model.safetensors").exists()
+    # Attention over trees is ours while training; a saved model must load without us.
+    saved = [path.read_text() for path in run.stage_folder(0, "sft").rglob("config.json")]
+    assert len(saved) > 1
+    assert not any("dadeum" in config for config in saved)
 
 
 def test_qlora_trains_on_four_bit_weights(tiny_llama, tmp_path):

@@ -57,7 +57,7 @@ class Choices:
     compile_reason: str
     """Message key."""
     expected_s: float
-    """Seconds of training, extrapolated from the rows that were tried."""
+    """Seconds of training, extrapolated from the rows that were tried; more than it will take where much is shared."""
     threads: int
 
 
@@ -132,7 +132,7 @@ def _rows_to_train(trainer: Any, rows: list[Row]) -> float:
     args = trainer.args
     if args.max_steps > 0:
         return float(args.max_steps * args.train_batch_size * args.gradient_accumulation_steps)
-    return float(len(rows) * args.num_train_epochs)
+    return float(len(rows) * args.num_train_epochs / args.world_size)
 
 
 def _compile(
