@@ -225,7 +225,8 @@ def _referee(trainer: Any, job: dict[str, Any], channel: Any, facts: dict[str, A
         def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
             if torch.cuda.is_available():
                 torch.cuda.synchronize()
-            tell(channel, {"event": "step", "seconds": time.perf_counter() - self.since})
+            tell(channel, {"event": "step", "seconds": time.perf_counter() - self.since, "tokens": self.tokens})
+            self.tokens = 0
             if state.global_step < state.max_steps:
                 self.wait()
 
@@ -235,7 +236,7 @@ def _referee(trainer: Any, job: dict[str, Any], channel: Any, facts: dict[str, A
             self.since = time.perf_counter()
 
         def totals(self) -> dict[str, Any]:
-            return {"tokens": self.tokens, **memory(), **parameters(trainer.model)}
+            return {**memory(), **parameters(trainer.model)}
 
     return Referee()
 

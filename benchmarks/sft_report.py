@@ -18,6 +18,9 @@ class Result:
 
     name: str
     rows: int
+    """Of the timed steps."""
+    tokens: int = 0
+    """Computed by the body in the timed steps."""
     steps: list[float] = field(default_factory=list)
     ready: dict[str, Any] = field(default_factory=dict)
     totals: dict[str, Any] = field(default_factory=dict)
@@ -49,7 +52,7 @@ class Result:
 
         Attention and everything that is no matrix product are not counted.
         """
-        body = self.totals["tokens"] * (4 * self.totals["body"] + 6 * self.totals["adapter"])
+        body = self.tokens * (4 * self.totals["body"] + 6 * self.totals["adapter"])
         return float(body + answer_tokens * 4 * self.totals["head"])
 
 
@@ -104,7 +107,7 @@ def table(results: list[Result], peaks: dict[str, float], answer_tokens: int) ->
         lines.append(
             f"{one.title:32} {one.rows_per_s:8.2f} {one.step_s:8.3f} {faster:9.2f}x {1 / faster:6.2f}x "
             f"{one.totals['peak']:7.0f} {share:8.2f} {one.training_mib:8.0f} "
-            f"{one.totals['tokens'] / one.rows:10.1f} {rate:8.1f} {rate / peaks[one.ready['precision']]:8.1%} "
+            f"{one.tokens / one.rows:10.1f} {rate:8.1f} {rate / peaks[one.ready['precision']]:8.1%} "
             f"{one.ready['first_loss']:8.4f} {one.ready['first_norm']:8.4f}"
         )
     lines += [f"{one.title:32} no result: {one.died}" for one in results if one.died]
