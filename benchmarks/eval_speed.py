@@ -25,12 +25,13 @@ from eval_mails import DATA, INSTRUCTION, example, mails
 from dadeum.core.examples import Example, to_table
 from dadeum.core.recipe import Recipe
 from dadeum.core.run import Run
+from dadeum.models import memory
 from dadeum.models.engines import Engine, load_engine
 from dadeum.models.load import load_tokenizer, load_trained
 from dadeum.models.precision import choose_precision
 from dadeum.models.render import Renderer
 from dadeum.tasks import decide
-from dadeum.training.train import peak_memory_mb, train
+from dadeum.training.train import train
 
 ROUNDS = 4
 BATCH = 16
@@ -181,7 +182,7 @@ def own_peak_mb() -> float:
 
     status = Path("/proc/self/status")
     if torch.cuda.is_available() or not status.exists():
-        return peak_memory_mb()
+        return memory.peak_mb()
     # ru_maxrss of a child begins with its parent's; this one is the process's own.
     line = next(line for line in status.read_text().splitlines() if line.startswith("VmHWM"))
     return int(line.split()[1]) / 1024

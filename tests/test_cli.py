@@ -9,7 +9,9 @@ from dadeum.core.messages import text
 
 
 @pytest.mark.parametrize("how", [KeyboardInterrupt(), SystemExit(130)])
-@pytest.mark.parametrize(("command", "key"), [("data", "cli.stopped"), ("run", "cli.interrupted")])
+@pytest.mark.parametrize(
+    ("command", "key"), [("data", "cli.stopped"), ("push", "cli.stopped"), ("run", "cli.interrupted")]
+)
 def test_who_interrupts_is_told_how_to_go_on(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], how: BaseException, command: str, key: str
 ) -> None:

@@ -14,7 +14,7 @@ from typing import Annotated
 
 import typer
 
-from dadeum import __version__, cli_data
+from dadeum import __version__, cli_data, cli_ship
 from dadeum.core.errors import DadeumError, RecipeError
 from dadeum.core.messages import current_language, text
 from dadeum.core.recipe import Recipe
@@ -26,10 +26,10 @@ from dadeum.terminal import bars, out, prepare_models, say, show_error, show_pla
 INTERRUPTED = 130
 app = typer.Typer(no_args_is_help=True, add_completion=False, help=text("cli.help.app"), pretty_exceptions_enable=False)
 recipes_app = typer.Typer(no_args_is_help=True, help=text("cli.help.recipes"))
-models_app = typer.Typer(no_args_is_help=True, help=text("cli.help.models"))
 app.add_typer(cli_data.app, name="data")
 app.add_typer(recipes_app, name="recipes")
-app.add_typer(models_app, name="models")
+app.add_typer(cli_ship.models_app, name="models")
+app.add_typer(cli_ship.app)  # without a name: its commands are ours
 
 
 @app.callback(invoke_without_command=True)
@@ -109,20 +109,6 @@ def compare(
         out.print(line, markup=False, soft_wrap=True)
 
 
-@app.command(help=text("cli.help.export"))
-def export(
-    run_folder: RunFolder,
-    format: Annotated[str | None, typer.Option(help="adapter | merged")] = None,
-) -> None:
-    from dadeum.serving.export import export as ship
-
-    if format not in (None, "adapter", "merged"):
-        raise RecipeError("cli.export_format", format=format)
-    recipe, run = reopen(run_folder, None)
-    exported = ship(recipe, run, format)
-    say("cli.exported", folder=exported.folder, size=exported.size_mb, difference=exported.largest_logit_difference)
-
-
 @recipes_app.command("list", help=text("cli.help.recipes_list"))
 def recipes_list() -> None:
     for name, path in shipped_recipes().items():
@@ -146,15 +132,6 @@ def recipes_copy(name: RecipeName, to: Annotated[Path, typer.Argument()] = Path(
         shutil.copyfile(item.path, target.parent / relative)
     shutil.copyfile(source, target)
     say("cli.copied", path=target)
-
-
-@models_app.command("list", help=text("cli.help.models_list"))
-def models_list() -> None:
-    from dadeum.models.load import ALIASES
-
-    for alias, packaged in ALIASES.items():
-        out.print(f"{alias:<16} {packaged.hub_id}  ({packaged.requirement}, {packaged.language})", markup=False)
-    say("cli.any_hub_id")
 
 
 # -- shared by the commands ----------------------------------------------------------------------
@@ -185,7 +162,7 @@ def _conclude(run: Run) -> None:
 
 def main() -> None:
     """Entry point: users' mistakes become one sentence, our bugs keep their traceback."""
-    if {"run", "plan", "train", "evaluate", "export"} & set(sys.argv[1:]) and "--help" not in sys.argv:
+    if {"run", "plan", "train", "evaluate"} & set(sys.argv[1:]) and "--help" not in sys.argv:
         prepare_models()
     try:
         app()
@@ -205,5 +182,5 @@ def main() -> None:
         # Typer turns Ctrl-C into an exit and says nothing.
         if isinstance(stop, SystemExit) and stop.code != INTERRUPTED:
             raise
-        say("cli.stopped" if sys.argv[1:2] == ["data"] else "cli.interrupted")
+        say("cli.stopped" if {"data", "export", "push", "models"} & set(sys.argv[1:2]) else "cli.interrupted")
         sys.exit(INTERRUPTED)

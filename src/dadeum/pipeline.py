@@ -41,11 +41,13 @@ def build(recipe: Recipe, run: Run, progress: Progress = silent) -> None:
 
 
 def score_before(recipe: Recipe, run: Run, progress: Progress = silent) -> None:
-    if "base_model" not in recipe.evaluate.baselines:
+    if "base_model" not in recipe.baselines:
         return
     from dadeum.evaluation.evaluate import score_base
 
-    inputs = [data_hashes(run), _plain(recipe, "task", "model", "render")]
+    # Free answers depend on which rows are asked and how long an answer may be; the score of a label does not.
+    more = () if recipe.task.type == "decide" else ("evaluate", "seed")
+    inputs = [data_hashes(run), _plain(recipe, "task", "model", "render", *more)]
     run.step("evaluate.base", inputs, lambda: score_base(recipe, run, progress))
 
 

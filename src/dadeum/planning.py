@@ -8,17 +8,18 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from dadeum.core.errors import DadeumError, Problems
 from dadeum.core.findings import Finding
 from dadeum.core.messages import text
-from dadeum.core.recipe import Recipe
+from dadeum.core.recipe import Recipe, Sft
 
 if TYPE_CHECKING:
     from dadeum.data.lengths.tokens import TokenCounter
     from dadeum.data.repairs.cleaning import StepCount
     from dadeum.models.render import Fitted
+    from dadeum.training.fit import Fit
 
 
 @dataclass(frozen=True)
@@ -43,8 +44,9 @@ class StageCost:
     steps: int
     tokens: int
     """Prompt and answer tokens of all epochs."""
-    memory_mb: float | None
     seconds: float | None
+    memory: Fit
+    """Peak while the stage trains, what the machine has, and what to change where that is less."""
 
 
 @dataclass
@@ -69,15 +71,17 @@ class Plan:
 def plan(recipe: Recipe) -> Plan:
     """Never raises for a user's mistake: each one stands in `problems`."""
     from dadeum.evaluation.gates import check_gates_syntax
+    from dadeum.evaluation.judge import judge_note, judge_problems
     from dadeum.training.arguments import check_stages
 
     found = Plan()
-    found.problems += [*check_gates_syntax(recipe), *check_stages(recipe)]
+    found.problems += [*check_gates_syntax(recipe), *check_stages(recipe), *judge_problems(recipe)]
+    found.notes += [note] if (note := judge_note(recipe)) else []
     counter = _tokenizer(recipe, found)
     rows = _data(recipe, counter, found)
     if counter and rows:
         _lengths(recipe, rows, found)
-        _cost(recipe, rows["train"], _shared_prefix(counter, rows["train"]), found)
+        _cost(recipe, rows["train"], counter, found)
     _licence(recipe, found)
     return found
 
@@ -141,10 +145,10 @@ def _shared_prefix(counter: TokenCounter, rows: list[Fitted]) -> int:
     return common_prefix([counter.renderer.prompt_ids(row.example.prompt) for row in rows[:20] if row.example])
 
 
-def _cost(recipe: Recipe, rows: list[Fitted], shared_prefix: int, found: Plan) -> None:
+def _cost(recipe: Recipe, rows: list[Fitted], counter: TokenCounter, found: Plan) -> None:
     """Steps, tokens, memory and time of every stage; also finds adapter targets that match nothing."""
     from dadeum.models.precision import choose_precision
-    from dadeum.models.size import measure_size, memory_mb, training_seconds
+    from dadeum.models.size import measure_size, training_seconds
     from dadeum.training.arguments import steps_per_epoch
 
     try:
@@ -157,27 +161,40 @@ def _cost(recipe: Recipe, rows: list[Fitted], shared_prefix: int, found: Plan) -
     found.notes.append(f"{precision.dtype}: {text(precision.reason)} {_rates(precision.gflops)}".rstrip())
     if precision.isa_limit:
         found.notes.append(text("plan.isa_limit", limit=precision.isa_limit))
-    longest = max(row.prompt_tokens + row.answer_tokens for row in rows)
-    longest_answer = max(row.answer_tokens for row in rows)
+    shared_prefix = _shared_prefix(counter, rows)
     rate = precision.gflops.get(precision.dtype)
     for stage in recipe.stages:
         tokens = int(sum(row.prompt_tokens + row.answer_tokens for row in rows) * stage.epochs)
         together = stage.batch_size * stage.accumulation_steps
         shared = shared_prefix if stage.share_prefix else 0
         computed = tokens - shared * (1 - 1 / together) * len(rows) * stage.epochs
-        # A pass holds the rows of the whole step where they fit into the room of `batch_size` longest rows.
-        room = stage.tokens_per_pass or stage.batch_size * longest
-        batch = min(room, shared + together * (longest - shared))
-        answers = min(batch, together * longest_answer)
         found.stages.append(
             StageCost(
                 name=stage.name,
                 steps=math.ceil(steps_per_epoch(len(rows), stage) * stage.epochs),
                 tokens=tokens,
-                memory_mb=memory_mb(recipe, size, stage, batch, answers, precision.dtype),
                 seconds=training_seconds(recipe, size, computed, rate) if rate else None,
+                memory=_memory(recipe, stage, precision.dtype, rows, counter),
             )
         )
+
+
+def _memory(recipe: Recipe, stage: Sft, dtype: str, rows: list[Fitted], counter: TokenCounter) -> Fit:
+    from dadeum.training.fit import fit
+    from dadeum.training.memory import StageRows
+
+    def row_at(index: int) -> dict[str, list[Any]]:
+        example = rows[index].example
+        assert example is not None  # rows that have to go are not among these
+        rendered = counter.renderer.render(example)
+        return {
+            "input_ids": rendered.input_ids,
+            "labels": rendered.labels,
+            "weights": [1.0] * len(rendered.input_ids),
+        }
+
+    lengths = [row.prompt_tokens + row.answer_tokens for row in rows]
+    return fit(recipe, stage, dtype, StageRows(lengths, row_at))
 
 
 def _rates(gflops: dict[str, float]) -> str:
@@ -188,14 +205,18 @@ def _rates(gflops: dict[str, float]) -> str:
 
 def _licence(recipe: Recipe, found: Plan) -> None:
     from dadeum.models.licences import licence_of
+    from dadeum.models.load import remote_code_note
     from dadeum.serving.export import export_name
 
+    if note := remote_code_note(recipe.model):
+        found.notes.append(note)
     licence = licence_of(recipe.model.base)
     if licence is None:
         found.notes.append(text("plan.licence_unknown", base=recipe.model.base))
         return
     use = text({True: "plan.commercial", False: "plan.non_commercial", None: "plan.depends"}[licence.commercial])
     found.notes.append(text("plan.licence", base=recipe.model.base, licence=licence.name, use=use, url=licence.url))
+    found.notes += licence.clauses()
     try:
         name = export_name(recipe)
     except DadeumError as error:

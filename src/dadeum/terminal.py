@@ -128,8 +128,12 @@ def show_plan(recipe: Recipe, plan: Plan) -> None:
     if plan.rows_in:
         say("plan.rows", rows_in=plan.rows_in, used=used, removed=sum(plan.removed.values()))
     for split, labels in plan.used.items():
+        total = sum(labels.values())
+        if set(labels) <= {""}:  # conversations have no labels
+            say("plan.unlabelled", split=split, total=total)
+            continue
         shares = ", ".join(f"{label} {count:,}" for label, count in sorted(labels.items()))
-        say("plan.split", split=split, total=sum(labels.values()), labels=shares)
+        say("plan.split", split=split, total=total, labels=shares)
     for reason, count in sorted(plan.removed.items(), key=lambda item: -item[1]):
         say("plan.reason", count=count, reason=_word(f"data.reason.{reason}", reason))
     for step in plan.cleaned:
@@ -138,16 +142,19 @@ def show_plan(recipe: Recipe, plan: Plan) -> None:
     if plan.lengths:
         say("plan.lengths", **asdict(plan.lengths))
     for stage in plan.stages:
-        memory = "plan.unknown" if stage.memory_mb is None else "plan.gib"
+        need = stage.memory.need
+        memory = "plan.unknown" if need is None else "plan.gib"
         seconds = "plan.unknown" if stage.seconds is None else "plan.minutes"
         say(
             "plan.stage",
             name=stage.name,
             steps=stage.steps,
             tokens=stage.tokens,
-            memory=text(memory, gib=(stage.memory_mb or 0) / 1024),
+            memory=text(memory, gib=(need.total if need else 0) / 1024),
             time=text(seconds, minutes=max(1.0, (stage.seconds or 0) / 60)),
         )
+        for line in stage.memory.lines(stage.name):
+            out.print(line, markup=False, soft_wrap=True)
     for note in plan.notes:
         out.print(note, markup=False, soft_wrap=True)
     if plan.rows_in:

@@ -48,7 +48,7 @@ def uses() -> Iterator[Use]:
             if not isinstance(key, str) or not speaks(called):
                 continue
             # The report's own say() puts its area in front.
-            key = f"report.{key}" if called == "say" and module.parent.name == "evaluation" else key
+            key = f"report.{key}" if called == "say" and "evaluation" in module.parts else key
             if re.fullmatch(rf"({'|'.join(AREAS)})\.[\w.]+", key):
                 given = frozenset(keyword.arg for keyword in node.keywords if keyword.arg)
                 open_ended = called == "Message" or any(keyword.arg is None for keyword in node.keywords)

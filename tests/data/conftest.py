@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 
 from dadeum.core.examples import Example
-from dadeum.core.recipe import Decide, Recipe
+from dadeum.core.recipe import Recipe
+from dadeum.core.task import Decide
 from dadeum.models.render import Fitted
 from dadeum.tasks import decide
 
@@ -37,6 +38,25 @@ def recipe_of(sources: Sequence[Mapping[str, Any]], **sections: Any) -> Recipe:
 @pytest.fixture
 def make_recipe() -> MakeRecipe:
     return recipe_of
+
+
+def chat_of(sources: Sequence[Mapping[str, Any]], **sections: Any) -> Recipe:
+    """A recipe for conversations; `data` and `task` entries are laid over the usual ones."""
+    return Recipe.model_validate(
+        {
+            "name": "talks",
+            "task": {"type": "chat", "instruction": "상담사입니다."} | sections.pop("task", {}),
+            "model": {"base": "none", "adapter": {"type": "none"}},
+            "data": {"sources": list(sources)} | sections.pop("data", {}),
+            "stages": [{"name": "sft", "method": "sft"}],
+            **sections,
+        }
+    )
+
+
+@pytest.fixture
+def make_chat() -> MakeRecipe:
+    return chat_of
 
 
 @pytest.fixture

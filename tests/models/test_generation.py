@@ -9,7 +9,7 @@ from dadeum.models import generation
 from dadeum.models.generation import Greedy, generate_batch, shared_beginning
 from tests.models.test_scoring import prompts, tiny
 
-GREEDY = Greedy(max_new_tokens=9, end_id=3, pad_id=0)
+GREEDY = Greedy(max_new_tokens=9, stop_ids=(3, 7), pad_id=0)
 
 
 def alone(model, rows):
@@ -20,7 +20,7 @@ def alone(model, rows):
         while len(ids) < len(row) + GREEDY.max_new_tokens:
             ids.append(int(model(input_ids=torch.tensor([ids]), use_cache=False).logits[0, -1].argmax()))
         new = ids[len(row) :]
-        answers.append(new[: new.index(GREEDY.end_id)] if GREEDY.end_id in new else new)
+        answers.append(new[: next((at for at, token in enumerate(new) if token in GREEDY.stop_ids), len(new))])
     return answers
 
 
@@ -102,3 +102,16 @@ def test_few_rows_and_short_beginnings_are_not_shared(llama, monkeypatch):
     rows = prompts()
     assert shared_beginning(llama, rows[:3], GREEDY) is None
     assert shared_beginning(llama, [row[15:] for row in rows], GREEDY) is None
+
+
+def test_any_stop_token_ends_an_answer_at_once(llama):
+    rows = prompts()[:1]
+    free = Greedy(max_new_tokens=9, stop_ids=(119,), pad_id=0)
+    with torch.inference_mode():
+        [written] = generate_batch(llama, rows, free, None)
+        passes: list[int] = []
+        llama.register_forward_pre_hook(lambda module, args: passes.append(1))
+        at = next(place for place in range(1, len(written)) if written[place] not in written[:place])
+        stops = Greedy(max_new_tokens=9, stop_ids=(119, written[at]), pad_id=0)
+        assert generate_batch(llama, rows, stops, None) == [written[:at]]
+    assert len(passes) == at + 1

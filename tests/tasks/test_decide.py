@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from dadeum.core.recipe import Decide
+from dadeum.core.task import Decide
 from dadeum.tasks.decide import Parsed, answer, decision, parse
 
 TASK = Decide(type="decide", instruction="판단하세요.", labels=("BLOCK", "ALLOW"), input_fields=("subject",))

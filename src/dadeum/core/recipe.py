@@ -13,31 +13,15 @@ from pydantic_core import PydanticCustomError
 
 from dadeum.core.clean_steps import CleanStep
 from dadeum.core.section import Section
+from dadeum.core.task import Task
 
 Fraction = Annotated[float, Field(ge=0.0, lt=1.0)]
-Baseline = Literal["majority", "tfidf", "base_model"]
-
-
-class Decide(Section):
-    """A decision with reasons: structured input → `{"action": "BLOCK"}`."""
-
-    type: Literal["decide"]
-    instruction: str
-    """What the model is told, the same for every row."""
-    labels: Annotated[tuple[str, ...], Field(min_length=2)]
-    """All values that the answer may take; the first is the positive class of ROC and PR curves."""
-    label_key: str = "action"
-    """Key of the decision in the JSON answer."""
-    input_fields: Annotated[tuple[str, ...], Field(min_length=1)]
-    """Mapped fields that the model may see. Leave out what only tells the source apart (time, board)."""
-    reason_field: str | None = None
-    """Mapped field that is taught as `"reason"` after the decision; None teaches the decision alone."""
-
-    @model_validator(mode="after")
-    def _labels_differ(self) -> Self:
-        if len(set(self.labels)) != len(self.labels):
-            raise PydanticCustomError("labels_differ", "labels must differ from each other")
-        return self
+Baseline = Literal["majority", "tfidf", "constant", "nearest", "base_model"]
+BASELINES: dict[str, tuple[Baseline, ...]] = {
+    "decide": ("majority", "tfidf", "base_model"),
+    "chat": ("constant", "nearest", "base_model"),
+}
+"""What the tuned model can be compared with, by task; a recipe that names none gets all."""
 
 
 class NoAdapter(Section):
@@ -61,9 +45,11 @@ class Lora(Section):
 
 
 class QLora(Lora):
-    """LoRA on a base held in 4-bit NF4 with double quantisation (https://arxiv.org/abs/2305.14314)."""
+    """LoRA on a quantised base (https://arxiv.org/abs/2305.14314)."""
 
     type: Literal["qlora"]  # type: ignore[assignment]
+    bits: Literal[4, 8] = 4
+    """4: NF4 with double quantisation. 8: LLM.int8(), twice the memory, closer to the base."""
 
 
 Adapter = Annotated[NoAdapter | Lora | QLora, Field(discriminator="type")]
@@ -77,6 +63,8 @@ class Model(Section):
     adapter: Adapter
     precision: Literal["auto", "fp32", "bf16", "fp16"] = "auto"
     """Arithmetic of the frozen base; auto measures what this machine does faster. Adapters stay fp32."""
+    device_map: Literal["single", "auto"] = "single"
+    """single: the whole model on one device. auto: layers over all GPUs, then CPU memory, then disk; slower."""
     trust_remote_code: bool = False
     """Run Python that comes with the model. Off: nothing from a hub is executed."""
 
@@ -146,13 +134,17 @@ class Render(Section):
     """Longest prompt + answer, in tokens."""
     truncation: Literal["drop", "raise", "cut_input"] = "drop"
     """Rows that are longer: listed as removed, refused, or the input cut at its end. The answer is never cut."""
+    control_tokens: Literal["escape", "raise"] = "escape"
+    """Control tokens of the model inside people's text: read as plain letters, or refused. Never obeyed."""
 
 
 class EarlyStopping(Section):
     metric: str = "eval_loss"
-    """Value on the validation split that must fall."""
+    """Value that must fall: on the validation split, or `loss` for the training loss, which cannot see overfitting."""
     patience: Annotated[int, Field(ge=1)] = 3
-    """Evaluations without a new best before the stage stops; the best checkpoint is the one that is kept."""
+    """Evaluations (of `loss`: logged steps) without a new best before the stage stops. The best checkpoint is kept."""
+    min_delta: Annotated[float, Field(ge=0)] = 0.0
+    """By how much a value must fall to count as a new best."""
 
 
 class Sft(Section):
@@ -198,21 +190,46 @@ class Sft(Section):
 Stage = Annotated[Sft, Field()]
 
 
+class Judge(Section):
+    """A larger model that rates answers, behind any OpenAI-compatible endpoint; test rows are sent there."""
+
+    base_url: str
+    """Address up to and with `/v1`."""
+    model: str
+    """Its name at that address."""
+    api_key_env: str = "OPENAI_API_KEY"
+    """Environment variable that holds the key; the key itself never stands in a recipe."""
+    rows: Annotated[int, Field(ge=1)] = 50
+    """Test rows that are judged, drawn with the seed; pairs are shown in both orders."""
+    rubric: Annotated[tuple[str, ...], Field(min_length=1)] = ("relevance", "specificity", "empathy", "actionability")
+    """What is rated from 0 to 5."""
+
+
 class Evaluate(Section):
-    baselines: tuple[Baseline, ...] = ("majority", "tfidf", "base_model")
-    """What the tuned model is compared with; base_model is the same model before tuning."""
+    baselines: tuple[Baseline, ...] | None = None
+    """What the tuned model is compared with; None: all of the task. base_model is the same model before tuning."""
     gates: dict[str, str] = Field(default_factory=dict)
     """metric: condition, such as macro_f1: ">= baselines.tfidf" or ">= 0.8". A failed gate is exit code 1."""
     generate_rows: Annotated[int, Field(ge=0)] = 200
-    """Test rows that are also answered freely, for JSON validity and agreement with the scored label."""
+    """Test rows that are answered freely: all figures of `chat`, JSON validity and agreement of `decide`."""
+    max_new_tokens: Annotated[int, Field(ge=1)] | None = None
+    """Longest free answer; None: as long as the longest that was taught."""
+    similarity_model: str | None = "minilm-l6"
+    """Sentence embeddings for semantic similarity: an alias, hub id or folder. None leaves the figure out."""
     batch_size: Annotated[int, Field(ge=1)] = 16
     bootstrap_samples: Annotated[int, Field(ge=100)] = 2000
     """Resamples behind every 95 % interval."""
+    judge: Judge | None = None
+    """Off unless given: nothing of the data leaves this machine."""
 
 
 class Export(Section):
-    format: Literal["adapter", "merged"] = "adapter"
-    """adapter: only the trained weights. merged: one model that needs no peft."""
+    format: Literal["adapter", "merged", "gguf", "ollama"] = "adapter"
+    """adapter: only the trained weights. merged: one model without peft. gguf: llama.cpp. ollama: with a Modelfile."""
+    quantization: Literal["f32", "f16", "bf16", "q8_0"] = "q8_0"
+    """Number format of a GGUF file."""
+    repo: str | None = None
+    """`owner/name` on the hub for `dadeum push`; None asks for it there."""
     name: str | None = None
     """Name on the model card; the recipe's name if absent."""
 
@@ -221,7 +238,7 @@ class Recipe(Section):
     """Everything a run needs; `load_recipe` builds it from YAML, profile and overrides."""
 
     name: Annotated[str, Field(pattern=r"^[\w.-]+$")]
-    task: Decide
+    task: Task
     model: Model
     data: Data
     checks: Checks = Checks()
@@ -231,6 +248,20 @@ class Recipe(Section):
     export: Export = Export()
     seed: int = 42
     """Seeds sampling, split, initialisation, data order and bootstrap."""
+
+    @property
+    def baselines(self) -> tuple[Baseline, ...]:
+        """What the tuned model is compared with."""
+        chosen = self.evaluate.baselines
+        return BASELINES[self.task.type] if chosen is None else chosen
+
+    @model_validator(mode="after")
+    def _baselines_fit_the_task(self) -> Self:
+        known = BASELINES[self.task.type]
+        if wrong := [name for name in self.baselines if name not in known]:
+            context = {"found": ", ".join(wrong), "task": self.task.type, "known": ", ".join(known)}
+            raise PydanticCustomError("baseline_of_other_task", "{found} is no baseline of {task}", context)
+        return self
 
     @model_validator(mode="after")
     def _stage_names_differ(self) -> Self:

@@ -11,14 +11,15 @@ from typing import Any, Protocol
 
 from dadeum.core.examples import Example, answer_of, parts
 from dadeum.core.findings import Finding, Hit, Severity
-from dadeum.core.plugins import find
 from dadeum.core.recipe import Checks, Recipe
+from dadeum.core.task import Decide
 from dadeum.data.lengths.budget import Budget
 from dadeum.data.lengths.token_lengths import TokenLengths
 from dadeum.data.rows import Removed
 from dadeum.data.similar.fingerprints import MAX_TEXTS, Memory
 from dadeum.data.similar.pairs import Pairs, pairs_of
 from dadeum.data.texts.sentences import Sentences, analyse_answers
+from dadeum.tasks.decide import Parsed, parse
 
 MAX_SHOWN = 3
 _MAX_TEXT_CHARACTERS = 200
@@ -101,14 +102,17 @@ class Context:
         examples = [example for _, example in self.placed]
         return analyse_answers(examples, self.full, self.seed, is_text=self.task == "text")
 
+    @property
+    def decision(self) -> Decide | None:
+        """The recipe's task where it decides by labels; None for other tasks and without a recipe."""
+        task = self.recipe.task if self.recipe is not None else None
+        return task if isinstance(task, Decide) else None
+
     @cached_property
-    def parsed(self) -> list[Any]:
-        """Every answer as the recipe's task reads it; empty without a recipe."""
-        if self.recipe is None:
-            return []
-        task = self.recipe.task
-        parse = find("tasks", task.type).parse
-        return [parse(task, answer_of(example)) for _, example in self.placed]
+    def parsed(self) -> list[Parsed]:
+        """Every answer as the recipe's task reads it; empty where it does not decide by labels."""
+        task = self.decision
+        return [] if task is None else [parse(task, answer_of(example)) for _, example in self.placed]
 
     def finding(
         self,

@@ -13,19 +13,21 @@ from dataclasses import dataclass, field
 
 from dadeum.core.errors import DadeumError, DataError, Problems
 from dadeum.core.examples import SPLITS, Example
-from dadeum.core.messages import text
-from dadeum.core.plugins import find
+from dadeum.core.messages import Message, text
 from dadeum.core.progress import Progress, silent
-from dadeum.core.recipe import Recipe
+from dadeum.core.recipe import Recipe, Source
+from dadeum.core.task import Chat
+from dadeum.data.conversations import read_conversations
 from dadeum.data.engine import keeping_objects
 from dadeum.data.lengths.token_lengths import Fits, Limited, apply_limit
 from dadeum.data.reading.columns import FieldMap, as_yaml
 from dadeum.data.reading.mapping import SourceRows, read_rows
 from dadeum.data.repairs.cleaning import StepCount, changed_rows, clean_rows, with_originals
+from dadeum.data.repairs.row_kinds import Conversations, FieldRows, RecipeRows
 from dadeum.data.repairs.transforms import Rules
 from dadeum.data.rows import Removed, Row, source_name
 from dadeum.data.similar.fingerprints import Memory
-from dadeum.data.split import Placed, split_rows
+from dadeum.data.split import split_rows
 
 
 @dataclass(frozen=True)
@@ -60,6 +62,8 @@ class Prepared:
     """Token counts of the examples, and what the limit did; None when no tokenizer looked."""
     seconds: dict[str, float] = field(default_factory=dict)
     """Wall time per step."""
+    asides: list[Message] = field(default_factory=list)
+    """What of the files was left aside: a column of splits, values too long to be facts."""
 
     @property
     def guesses(self) -> dict[str, FieldMap]:
@@ -68,14 +72,14 @@ class Prepared:
 
     @property
     def notes(self) -> list[str]:
-        """Sentences about what was guessed, in the user's language."""
+        """Sentences about what was guessed and left aside, in the user's language."""
         sentences = []
         for name, field_map in self.guesses.items():
             sentences.append(text("data.guessed", source=name, yaml=as_yaml("map", field_map.columns)))
             if field_map.label_values:
                 yaml = as_yaml("label_values", field_map.label_values)
                 sentences.append(text("data.guessed_values", source=name, yaml=yaml))
-        return sentences
+        return [*sentences, *(str(message) for message in self.asides)]
 
     @property
     def used(self) -> dict[str, int]:
@@ -107,10 +111,10 @@ def prepare(recipe: Recipe, fits: Fits | None = None, progress: Progress = silen
 def _prepare(recipe: Recipe, fits: Fits | None, progress: Progress) -> Prepared:
     seconds: dict[str, float] = {}
     sources = _read_all(recipe, seconds, progress)
-    every = [row for source in sources for row in source.rows]
+    kind, every = _rows(recipe, sources)
     removed = [row for source in sources for row in source.removed]
     memory = Memory()
-    rules = Rules.of(recipe)
+    rules = Rules.of(recipe, kind)
     cleaned = clean_rows(every, recipe.data.clean, rules, memory, progress)
     rows = cleaned.rows
     removed += cleaned.removed
@@ -120,10 +124,10 @@ def _prepare(recipe: Recipe, fits: Fits | None, progress: Progress) -> Prepared:
         counts = Counter(row.reason for row in removed).most_common()
         raise DataError("data.nothing_left", reasons=", ".join(f"{reason} {count}" for reason, count in counts))
     with _timed("split", seconds):
-        placed = split_rows(rows, recipe, memory)
+        placed = split_rows(rows, recipe, memory, [kind.kin(row) for row in rows])
     removed += placed.removed
     with _timed("examples", seconds):
-        examples = {name: _examples(placed.splits[name], placed, recipe) for name in SPLITS}
+        examples = {name: [kind.used(row, placed.group_of[row.id]) for row in placed.splits[name]] for name in SPLITS}
     limited = None
     if fits is not None:
         with _timed("tokens", seconds):
@@ -133,12 +137,13 @@ def _prepare(recipe: Recipe, fits: Fits | None, progress: Progress) -> Prepared:
     rows_in = sum(source.num_rows for source in sources)
     _count(rows_in, examples, removed)
     with _timed("originals", seconds):
-        removed = with_originals(removed, every, rules.kind)
+        removed = with_originals(removed, every, kind)
         gone = {item.id for item in removed}
         used = [row for row in rows if row.id not in gone]
-        changed = changed_rows(used, rules.kind, limited.cut if limited else ())
+        changed = changed_rows(used, kind, limited.cut if limited else ())
     facts = [_facts(source) for source in sources]
-    return Prepared(examples, removed, changed, cleaned.steps, rows_in, facts, limited, seconds)
+    asides = [note for source in sources for note in source.notes]
+    return Prepared(examples, removed, changed, cleaned.steps, rows_in, facts, limited, seconds, asides)
 
 
 def _read_all(recipe: Recipe, seconds: dict[str, float], progress: Progress) -> list[SourceRows]:
@@ -151,7 +156,7 @@ def _read_all(recipe: Recipe, seconds: dict[str, float], progress: Progress) -> 
     with _timed("read", seconds):
         for number, source in enumerate(recipe.data.sources, start=1):
             try:
-                found.append(read_rows(source, recipe.task, recipe.seed))
+                found.append(_read(source, recipe))
             except DataError as error:
                 problems.append(error)
             progress("data.progress.read", number, len(recipe.data.sources))
@@ -160,29 +165,24 @@ def _read_all(recipe: Recipe, seconds: dict[str, float], progress: Progress) -> 
     return found
 
 
+def _read(source: Source, recipe: Recipe) -> SourceRows:
+    if isinstance(recipe.task, Chat):
+        return read_conversations(source, recipe.seed)
+    return read_rows(source, recipe.task, recipe.seed)
+
+
+def _rows(recipe: Recipe, sources: list[SourceRows]) -> tuple[RecipeRows, list[Row]]:
+    """All rows that were read, and how to look at them."""
+    if isinstance(recipe.task, Chat):
+        conversations = Conversations(recipe.task, [example for source in sources for example in source.examples])
+        return conversations, list(conversations.rows)
+    return FieldRows(recipe.task), [row for source in sources for row in source.rows]
+
+
 def _facts(source: SourceRows) -> SourceFacts:
     return SourceFacts(
         source.name, source.file_name, source.format, source.encoding, source.sha256, source.num_rows, source.field_map
     )
-
-
-def _examples(rows: list[Row], placed: Placed, recipe: Recipe) -> list[Example]:
-    """Rows as prompt and completion, written by the task."""
-    task = recipe.task
-    kind = find("tasks", task.type)
-    return [
-        Example(
-            id=row.id,
-            source=row.source,
-            origin=row.origin,
-            group=placed.group_of[row.id],
-            text=row.text,
-            prompt=kind.prompt(task, row.fields),
-            completion=kind.completion(task, row.label, row.reason),
-            label=row.label,
-        )
-        for row in rows
-    ]
 
 
 def _count(rows_in: int, splits: dict[str, list[Example]], removed: list[Removed]) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter, defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from statistics import median_high
 
@@ -36,8 +36,12 @@ class Placed:
     """Rows too like a held-out row to be trained or validated on."""
 
 
-def split_rows(rows: list[Row], recipe: Recipe, memory: Memory | None = None) -> Placed:
+def split_rows(
+    rows: list[Row], recipe: Recipe, memory: Memory | None = None, kin: Sequence[Sequence[str]] | None = None
+) -> Placed:
     """Deal out all rows. The same rows and seed give the same split, in whatever order the rows come.
+
+    `kin`, one list of keys per row, makes rows that share a key count as near duplicates.
 
     Raises DataError when `hold_out` names no origin or source, or when groups are too large to be dealt out.
     """
@@ -45,7 +49,7 @@ def split_rows(rows: list[Row], recipe: Recipe, memory: Memory | None = None) ->
     held_out = _held_out(rows, settings)
     # A held-out row's near copies must leave train whatever else makes a group.
     needs_templates = settings.group == "near_duplicate" or bool(held_out)
-    firsts = template_groups([row.text for row in rows], memory).tolist() if needs_templates else []
+    firsts = template_groups([row.text for row in rows], memory, kin).tolist() if needs_templates else []
     templates = [rows[first].id for first in firsts]
     tainted: dict[str, str] = {}
     for row, template in zip(rows, templates, strict=False):
@@ -112,7 +116,11 @@ def _deal(free: list[Row], held_out: list[Row], group_of: dict[str, str], recipe
         for row in members:
             place[row.id] = chosen
     filled = {*place.values(), *(["test"] if held_out else [])}
-    empty = [name for name in SPLITS if name not in filled and sum(whole[name].values()) > 0]
+    # Rows without labels have no check (`single_class`) that would miss a split that is too small to get a row.
+    asked = recipe.data.split.model_dump() if not any(row.label for row in free) else {}
+    empty = [
+        name for name in SPLITS if name not in filled and (sum(whole[name].values()) > 0 or asked.get(name, 0) > 0)
+    ]
     if empty:
         raise DataError(
             "data.cannot_split", split=empty[0], group=recipe.data.split.group, num_groups=len(groups),

@@ -1,218 +1,51 @@
 """evaluate(recipe, run): how good is the tuned model, beside baselines, on rows that nothing has seen.
 
-Scores the label by the probability of the candidate answers, calibrates on validation, lets the model answer freely,
-and compares row by row with each baseline. Leaves evaluation/scores.json and evaluation/samples.jsonl.
+Decisions are judged by the probability of their labels, free answers by what was written; both leave
+evaluation/scores.json and evaluation/samples.jsonl, written atomically.
 """
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable
-from contextlib import closing
-from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-import numpy as np
-
-from dadeum.core.errors import ModelError, Problems
-from dadeum.core.examples import SPLITS, Example
+from dadeum.core.errors import Problems
 from dadeum.core.progress import Progress, silent
 from dadeum.core.recipe import Recipe
-from dadeum.core.run import Run, atomic, file_hash, fingerprint, write_json, write_jsonl
-from dadeum.evaluation.baselines import CLASSICAL, Judged, majority, tfidf
-from dadeum.evaluation.calibration import calibrate, softmax
-from dadeum.evaluation.compare import Judgement, judge_pair
-from dadeum.evaluation.gates import check_gates, check_gates_syntax
-from dadeum.evaluation.rows import Rows, accuracy_by_origin, judge_generation, read_rows, row_notices, samples
-from dadeum.evaluation.scorers import Answers, Resampling, score_system
-from dadeum.evaluation.scores import Calibration, Notice, Scores, SystemScores
-from dadeum.models.engines import Engine, load_engine
-from dadeum.tasks import decide
+from dadeum.core.run import Run
+from dadeum.core.task import Decide
+from dadeum.evaluation.gates import check_gates_syntax
+
+if TYPE_CHECKING:
+    from dadeum.evaluation.answers.scores import AnswerScores
+    from dadeum.evaluation.decide.scores import Scores
 
 
-@dataclass(frozen=True)
-class Tuned:
-    """What the trained model said."""
+def evaluate(recipe: Recipe, run: Run, progress: Progress = silent) -> Scores | AnswerScores:
+    """Judge the trained model of `run`.
 
-    answers: Answers
-    calibration: Calibration | None
-    generated: dict[int, str]
-    """Test row → free answer, for the sampled rows."""
-    notices: list[Notice]
-
-
-def evaluate(recipe: Recipe, run: Run, progress: Progress = silent) -> Scores:
-    """Judge the trained model of `run` and write scores.json and samples.jsonl, both atomically.
-
-    RecipeError for a gate that cannot be judged, RunError when data or adapter are missing, DataError for an empty test
-    split or a label that the task does not know, ModelError when the model's scores are not numbers.
+    RecipeError for a gate that cannot be judged, RunError when data or adapter are missing, DataError for test rows
+    that cannot be judged, ModelError when the model's scores are not numbers.
     """
     problems = check_gates_syntax(recipe)
     if problems:
         raise problems[0] if len(problems) == 1 else Problems(list(problems))
     run.require(run.adapter_folder(recipe), "train")
-    rows = read_rows(recipe.task, run)
-    baselines: dict[str, Judged] = {
-        name: _baseline(name, recipe, run, rows, progress) for name in recipe.evaluate.baselines
-    }
-    tuned = _tuned(recipe, run, rows, progress)
-    scores = _judge(recipe, file_hash(run.split_path("test")), rows, tuned, baselines)
-    answers = {"tuned": tuned.answers} | {name: judged.answers for name, judged in baselines.items()}
-    found = samples(recipe.task, rows, answers, tuned.generated)
-    write_jsonl(run.samples_path, (sample.model_dump(mode="json") for sample in found))
-    write_json(run.scores_path, scores.model_dump(mode="json"))
-    return scores
+    if isinstance(recipe.task, Decide):
+        from dadeum.evaluation.decide.evaluate import evaluate as judge_decisions
+
+        return judge_decisions(recipe, run, progress)
+    from dadeum.evaluation.answers.evaluate import evaluate as judge_answers
+
+    return judge_answers(recipe, run, progress)
 
 
-def score_base(recipe: Recipe, run: Run, progress: Progress = silent) -> SystemScores:
-    """The untuned model on the test rows: "before". Call it before training; `evaluate` reuses what it stored.
+def score_base(recipe: Recipe, run: Run, progress: Progress = silent) -> None:
+    """The untuned model on the test rows: "before". Call it before training; `evaluate` reuses what it stored."""
+    if isinstance(recipe.task, Decide):
+        from dadeum.evaluation.decide.evaluate import score_base as score_decisions
 
-    Kept in evaluation/base_scores.npz for as long as test rows, model, template and labels stay the same.
-    """
-    rows = read_rows(recipe.task, run)
-    resampling = Resampling(recipe.seed, recipe.evaluate.bootstrap_samples)
-    return score_system(recipe.task.labels, rows.test_gold, _base_answers(recipe, run, rows, progress), resampling)
+        score_decisions(recipe, run, progress)
+    else:
+        from dadeum.evaluation.answers.evaluate import answer_base
 
-
-# -- systems --------------------------------------------------------------------------------------
-def _baseline(name: str, recipe: Recipe, run: Run, rows: Rows, progress: Progress) -> Judged:
-    if name == "base_model":
-        return Judged(_base_answers(recipe, run, rows, progress))
-    progress(f"evaluate.progress.{name}", 0, 1)
-    judged = (
-        majority(recipe.task, rows.train, rows.test)
-        if name == "majority"
-        else tfidf(recipe.task, rows.train, rows.validation, rows.test, recipe.seed)
-    )
-    progress(f"evaluate.progress.{name}", 1, 1)
-    return judged
-
-
-def _base_answers(recipe: Recipe, run: Run, rows: Rows, progress: Progress) -> Answers:
-    path = run.scores_path.parent / "base_scores.npz"
-    key = fingerprint(
-        {
-            "test": file_hash(run.split_path("test")),
-            "model": recipe.model.model_dump(mode="json"),
-            "render": recipe.render.model_dump(mode="json"),
-            "candidates": decide.candidates(recipe.task),
-        }
-    )
-    if path.exists():
-        with np.load(path) as stored:
-            if str(stored["key"]) == key:
-                return _as_it_comes(stored["log_scores"], float(stored["seconds"]))
-    with closing(load_engine(recipe, None)) as engine:
-        log_scores, seconds = _score(recipe, engine, rows.test, "base_model", progress)
-    with atomic(path) as temporary, temporary.open("wb") as file:
-        np.savez(file, key=key, log_scores=log_scores, seconds=seconds)
-    return _as_it_comes(log_scores, seconds)
-
-
-def _as_it_comes(log_scores: np.ndarray, seconds: float) -> Answers:
-    return Answers(log_scores.argmax(1), softmax(log_scores), seconds)
-
-
-def _tuned(recipe: Recipe, run: Run, rows: Rows, progress: Progress) -> Tuned:
-    with closing(load_engine(recipe, run.adapter_folder(recipe))) as engine:
-        validation_scores, _ = _score(recipe, engine, rows.validation, "validation", progress)
-        test_scores, seconds = _score(recipe, engine, rows.test, "test", progress)
-        generated = _generate(recipe, engine, rows, progress)
-    found = calibrate(recipe.task.labels, validation_scores, rows.validation_gold, test_scores, rows.test_gold)
-    answers = Answers(test_scores.argmax(1), found.probabilities, seconds)
-    return Tuned(answers, found.calibration, generated, found.notices)
-
-
-def _score(
-    recipe: Recipe, engine: Engine, examples: list[Example], what: str, progress: Progress
-) -> tuple[np.ndarray, float]:
-    """Log scores, shape (rows, labels), and the seconds they took; ModelError when some are not numbers."""
-    if not examples:
-        return np.zeros((0, len(recipe.task.labels))), 0.0
-    prompts = [example.prompt for example in examples]
-    count = _counter(progress, f"evaluate.progress.{what}", len(prompts))
-    started = time.perf_counter()
-    scores = engine.score(prompts, decide.candidates(recipe.task), recipe.evaluate.batch_size, count)
-    seconds = time.perf_counter() - started
-    # -inf is a label that the model rules out; NaN, or no label left, is a model that has come apart.
-    bad = int(np.sum(np.isnan(scores).any(1) | ~np.isfinite(scores.max(1))))
-    if bad:
-        raise ModelError("evaluate.not_finite", base=recipe.model.base, num=bad, total=len(prompts))
-    return scores, seconds
-
-
-def _generate(recipe: Recipe, engine: Engine, rows: Rows, progress: Progress) -> dict[int, str]:
-    """Free answers to a seeded sample of test rows, by row index."""
-    num_sampled = min(recipe.evaluate.generate_rows, len(rows.test))
-    if num_sampled == 0:
-        return {}
-    random = np.random.default_rng(recipe.seed)
-    sampled = sorted(random.choice(len(rows.test), num_sampled, replace=False).tolist())
-    # No tokenizer needs more tokens than bytes, so an answer like those that were taught is never cut off.
-    longest = max(len(row.completion[-1]["content"].encode()) for row in [*rows.train, *rows.test])
-    prompts = [rows.test[index].prompt for index in sampled]
-    count = _counter(progress, "evaluate.progress.generation", num_sampled)
-    answers = engine.generate(prompts, longest + 8, recipe.evaluate.batch_size, count)
-    return dict(zip(sampled, answers, strict=True))
-
-
-def _counter(progress: Progress, stage: str, total: int) -> Callable[[int], None]:
-    """The engine says how many rows are newly done; listeners want how many are done in all."""
-    done = 0
-
-    def count(newly: int) -> None:
-        nonlocal done
-        done += newly
-        progress(stage, done, total)
-
-    progress(stage, 0, total)
-    return count
-
-
-# -- results --------------------------------------------------------------------------------------
-def _judge(recipe: Recipe, test_hash: str, rows: Rows, tuned: Tuned, baselines: dict[str, Judged]) -> Scores:
-    task, gold = recipe.task, rows.test_gold
-    resampling = Resampling(recipe.seed, recipe.evaluate.bootstrap_samples)
-    answers = {"tuned": tuned.answers} | {name: judged.answers for name, judged in baselines.items()}
-    systems = {name: score_system(task.labels, gold, found, resampling) for name, found in answers.items()}
-    judgements = {
-        name: judge_pair(gold, tuned.answers.predicted, answers[name].predicted, len(task.labels), resampling)
-        for name in baselines
-    }
-    generation = judge_generation(task, rows, tuned.answers, tuned.generated)
-    notices = [*row_notices(task, rows), *tuned.notices, *_result_notices(task.labels, systems["tuned"], len(gold))]
-    return Scores(
-        task=task.type,
-        labels=list(task.labels),
-        positive=task.labels[0],
-        num_rows={split: len(getattr(rows, split)) for split in SPLITS},
-        systems=systems,
-        by_origin=accuracy_by_origin(rows, answers),
-        calibration=tuned.calibration,
-        generation=generation,
-        comparisons=[judged.as_comparison(name) for name, judged in judgements.items()],
-        gates=check_gates(recipe, systems, generation),
-        verdict=_verdict(systems, judgements),
-        test_hash=test_hash,
-        warnings=notices + [notice for judged in baselines.values() for notice in judged.notices],
-    )
-
-
-def _result_notices(labels: tuple[str, ...], tuned: SystemScores, num_rows: int) -> list[Notice]:
-    """Results that look better, or less telling, than they are."""
-    if tuned.accuracy.value == 1:
-        # A bootstrap cannot leave 100 %; this is what so few rows can exclude (Clopper & Pearson 1934).
-        percent = round(100 * (1 - 0.025 ** (1 / num_rows)), 1)
-        return [Notice(key="evaluate.notices.all_right", values={"num": num_rows, "percent": percent})]
-    answered = [label for label, column in zip(labels, zip(*tuned.confusion, strict=True), strict=True) if any(column)]
-    if len(answered) == 1:
-        return [Notice(key="evaluate.notices.one_answer", values={"num": num_rows, "label": answered[0]})]
-    return []
-
-
-def _verdict(systems: dict[str, SystemScores], judgements: dict[str, Judgement]) -> str:
-    """Against the classical baseline with the highest accuracy, then macro F1."""
-    measured = [name for name in CLASSICAL if name in judgements]
-    if not measured:
-        return "no_baseline"
-    best = max(measured, key=lambda name: (systems[name].accuracy.value, systems[name].macro_f1.value))
-    return judgements[best].outcome
+        answer_base(recipe, run, progress)

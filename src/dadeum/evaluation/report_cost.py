@@ -5,9 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from dadeum.core.words import MISSING, Words, number, plain, told
-from dadeum.evaluation.report_facts import Facts, num_judged
+from dadeum.evaluation.report_facts import Facts
 from dadeum.evaluation.report_words import say
-from dadeum.evaluation.scores import SystemScores
 
 
 def steps(facts: Facts) -> list[tuple[str, str, float | None]]:
@@ -25,11 +24,11 @@ def steps(facts: Facts) -> list[tuple[str, str, float | None]]:
     ]
 
 
-def rows_per_second(system: SystemScores) -> str:
-    """Test rows decided per second, a dash when nobody took the time."""
-    if not system.seconds:
+def rows_per_second(seconds: float | None, num_rows: int) -> str:
+    """Test rows answered per second, a dash when nobody took the time."""
+    if not seconds:
         return MISSING
-    speed = num_judged(system) / system.seconds
+    speed = num_rows / seconds
     return number(speed, 1 if speed < 100 else 0)
 
 

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import math
 from collections import Counter, defaultdict
-from dataclasses import dataclass, field
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -21,9 +23,7 @@ from dadeum.core.examples import SPLITS
 from dadeum.core.findings import Finding, read_findings
 from dadeum.core.recipe import Recipe
 from dadeum.core.run import Run, read_jsonl
-from dadeum.evaluation.baselines import CLASSICAL
 from dadeum.evaluation.charts import Point
-from dadeum.evaluation.scores import Sample, Scores, SystemScores
 
 EXAMPLES_PER_REASON = 3
 
@@ -60,13 +60,11 @@ class Facts:
     splits: dict[str, int]
     """Rows per split; a split that was not built is absent."""
     labels: dict[str, dict[str, int]]
-    """Rows per split and label, commonest label first."""
+    """Rows per split and label, commonest label first; no label where the task has none."""
     rows_in: int | None
     removed: list[Removed] | None
     findings: list[Finding] | None
     curves: list[Curve]
-    scores: Scores | None
-    samples: list[Sample] = field(default_factory=list)
 
     @property
     def training(self) -> dict[str, dict[str, Any]]:
@@ -82,8 +80,8 @@ class Facts:
         return sum(self.splits.values())
 
 
-def read_facts(recipe: Recipe, run: Run) -> Facts:
-    """Read every file of the run that exists; RunError when one of them is damaged."""
+def read_run(recipe: Recipe, run: Run) -> Facts:
+    """Everything but what `evaluate` wrote; RunError when a file is damaged."""
     manifest = run.manifest()
     data = _mapping(manifest.get("data"))
     splits, labels = _splits(run)
@@ -97,17 +95,14 @@ def read_facts(recipe: Recipe, run: Run) -> Facts:
         removed=_removed(run.split_path("removed")),
         findings=read_findings(run.findings_path) if run.findings_path.exists() else None,
         curves=read_curves(run.metrics_path, _mapping(manifest.get("training"))),
-        scores=read_scores(run),
-        samples=[Sample.model_validate(row) for row in read_jsonl(run.samples_path)],
     )
 
 
-def read_scores(run: Run) -> Scores | None:
-    """scores.json, None when `evaluate` has not run; RunError when it cannot be read."""
-    if not run.scores_path.exists():
-        return None
+@contextmanager
+def damaged_scores(run: Run) -> Iterator[None]:
+    """A scores.json of another shape becomes a RunError that names the file and what to do."""
     try:
-        return Scores.model_validate_json(run.scores_path.read_text(encoding="utf-8"))
+        yield
     except ValidationError as error:
         first = error.errors()[0]
         detail = f"{'.'.join(map(str, first['loc']))}: {first['msg']}"
@@ -125,7 +120,7 @@ def _splits(run: Run) -> tuple[dict[str, int], dict[str, dict[str, int]]]:
             column = pq.read_table(run.split_path(split), columns=["label"])["label"].to_pylist()
             sizes[split] = len(column)
             labels[split] = dict(Counter(label for label in column if label).most_common())
-    return sizes, labels
+    return sizes, labels if any(labels.values()) else {}
 
 
 def _removed(path: Path) -> list[Removed] | None:
@@ -173,48 +168,3 @@ def _best(validation: list[Point], result: dict[str, Any]) -> Point | None:
     if isinstance(step, int | float) and isinstance(loss, int | float):
         return float(step), float(loss)
     return min(validation, key=lambda point: point[1], default=None)
-
-
-# -- systems --------------------------------------------------------------------------------------
-def best_baseline(scores: Scores) -> str | None:
-    """The classical baseline with the highest accuracy, then macro F1; None when none was measured."""
-    known = [system for system in CLASSICAL if system in scores.systems]
-    return max(
-        known, key=lambda name: (scores.systems[name].accuracy.value, scores.systems[name].macro_f1.value), default=None
-    )
-
-
-def num_right(system: SystemScores) -> int:
-    """The diagonal of the confusion matrix."""
-    return sum(row[index] for index, row in enumerate(system.confusion))
-
-
-def num_judged(system: SystemScores) -> int:
-    return sum(map(sum, system.confusion))
-
-
-# -- errors ---------------------------------------------------------------------------------------
-@dataclass(frozen=True)
-class Mistakes:
-    """Test rows sorted by who got them wrong; the most confident first."""
-
-    rival: str | None
-    """The baseline that `only_tuned` and `only_rival` compare with."""
-    wrong: list[Sample]
-    only_tuned: list[Sample]
-    only_rival: list[Sample]
-
-
-def mistakes(samples: list[Sample], rival: str | None) -> Mistakes:
-    """All rows of each kind; the report shows the first of them and says of how many."""
-    ordered = sorted(samples, key=lambda sample: -sample.confidence)
-    wrong = [sample for sample in ordered if sample.predicted != sample.label]
-    if rival is None or not all(rival in sample.baselines for sample in samples):
-        return Mistakes(None, wrong, [], [])
-    right = [sample for sample in ordered if sample.predicted == sample.label]
-    return Mistakes(
-        rival,
-        wrong,
-        [sample for sample in right if sample.baselines[rival] != sample.label],
-        [sample for sample in wrong if sample.baselines[rival] == sample.label],
-    )

@@ -1,11 +1,10 @@
-"""Facts made ready for the page: what the templates loop over, one function per section.
+"""Facts made ready for the page, whatever the task: what the templates loop over, one function per section.
 
 Templates lay out; here is decided what is shown, how much of it, and how it is drawn.
 """
 
 from __future__ import annotations
 
-import math
 import re
 import shlex
 from collections.abc import Iterator
@@ -15,6 +14,7 @@ from typing import Any
 from dadeum.core.examples import SPLITS
 from dadeum.core.findings import Finding
 from dadeum.core.run import Run
+from dadeum.core.task import Decide
 from dadeum.core.words import (
     Html,
     Words,
@@ -27,16 +27,9 @@ from dadeum.core.words import (
     wording_or,
 )
 from dadeum.evaluation import charts
-from dadeum.evaluation.report_facts import Curve, Facts, best_baseline, mistakes, num_judged
-from dadeum.evaluation.report_words import say, say_or, short_name
-from dadeum.evaluation.scores import Sample, Scores
+from dadeum.evaluation.report_facts import Curve, Facts
+from dadeum.evaluation.report_words import say, say_or
 
-WORST = 15
-DISAGREEMENTS = 8
-ORIGINS = 20
-ORIGINS_LISTED = 200
-LONGEST_TEXT = 400
-_SHADES = 9
 _KINDS = {"found", "problem", "how", "kind", "empty"}  # fields of a row that hold a kind of fault
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 
@@ -85,7 +78,9 @@ def removal_reason(reason: str) -> Words:
 
 def label_rows(facts: Facts) -> list[tuple[str, list[int]]]:
     """Label → rows per built split, in the order of the task, then of appearance."""
-    names = dict.fromkeys([*facts.recipe.task.labels, *(name for split in facts.labels.values() for name in split)])
+    task = facts.recipe.task
+    of_task = task.labels if isinstance(task, Decide) else ()
+    names = dict.fromkeys([*of_task, *(name for split in facts.labels.values() for name in split)])
     splits = [split for split in SPLITS if split in facts.labels]
     return [(name, [facts.labels[split].get(name, 0) for split in splits]) for name in names]
 
@@ -116,122 +111,6 @@ def curve_views(facts: Facts) -> list[CurveView]:
     return views
 
 
-def system_order(scores: Scores) -> list[str]:
-    """The tuned model, then baselines from the strongest classical one down to the untuned model."""
-    best = best_baseline(scores)
-    rank = {"tuned": 0, best: 1}
-    return sorted(scores.systems, key=lambda system: rank.get(system, 2))
-
-
-def curves_of(scores: Scores, kind: str) -> Html | None:
-    """ROC (`roc`) or precision-recall (`precision_recall`) lines of all systems that have one."""
-    lines = [(system, getattr(scores.systems[system], kind)) for system in system_order(scores)]
-    lines = [(system, points) for system, points in lines if points]
-    if not lines:
-        return None
-    titles = (say(f"curves.{kind}_x"), say(f"curves.{kind}_y"))
-    chance = "diagonal" if kind == "roc" else str(positive_share(scores))
-    return charts.curve(f"chart-{kind}", lines, titles, chance)
-
-
-def with_curve(scores: Scores) -> list[str]:
-    """Systems that have probabilities, and so a curve."""
-    return [system for system in system_order(scores) if scores.systems[system].roc]
-
-
-def positive_share(scores: Scores) -> float:
-    """Share of test rows whose gold label is the positive one: the precision of guessing."""
-    tuned = scores.systems["tuned"]
-    return sum(tuned.confusion[scores.labels.index(scores.positive)]) / max(1, num_judged(tuned))
-
-
-def reliability_charts(scores: Scores) -> list[tuple[str, Html]]:
-    """`before` and `after` temperature scaling; empty when the model was not calibrated."""
-    if scores.calibration is None:
-        return []
-    titles = (say("curves.confidence"), say("curves.share_right"))
-    parts = {"before": scores.calibration.before, "after": scores.calibration.after}
-    return [(name, charts.reliability(f"chart-reliability-{name}", part.bins, titles)) for name, part in parts.items()]
-
-
-def shade(count: int, total: int) -> int:
-    """0 (no row) to 9 (all rows of this gold label): CSS class of a confusion matrix cell."""
-    return 0 if not count or not total else max(1, round(_SHADES * count / total))
-
-
-# -- errors -----------------------------------------------------------------------------------------
-@dataclass(frozen=True)
-class SampleView:
-    sample: Sample
-    lead: str
-    """First line of the text: the subject."""
-    rest: str
-    cut: int
-    """Characters left out of `rest`."""
-    said: list[tuple[Words, str, bool]]
-    """Every baseline: name, predicted label, whether that was right."""
-
-
-@dataclass(frozen=True)
-class SampleList:
-    key: str
-    shown: list[SampleView]
-    num_all: int
-
-
-def sample_lists(facts: Facts) -> list[SampleList]:
-    """Confident mistakes, rows only the tuned model got right, rows only the best classical baseline got right."""
-    if not facts.scores or not facts.samples:
-        return []
-    found = mistakes(facts.samples, best_baseline(facts.scores))
-    lists = [SampleList("worst", _views(found.wrong[:WORST]), len(found.wrong))]
-    if found.rival:
-        lists.append(SampleList("only_tuned", _views(found.only_tuned[:DISAGREEMENTS]), len(found.only_tuned)))
-        lists.append(SampleList("only_rival", _views(found.only_rival[:DISAGREEMENTS]), len(found.only_rival)))
-    return lists
-
-
-def _views(samples: list[Sample]) -> list[SampleView]:
-    return [_sample_view(sample) for sample in samples]
-
-
-def _sample_view(sample: Sample) -> SampleView:
-    shown = sample.text[:LONGEST_TEXT]
-    lead, _, rest = shown.partition("\n")
-    said = [(short_name(system), label, label == sample.label) for system, label in sample.baselines.items()]
-    return SampleView(sample, lead, rest, len(sample.text) - len(shown), said)
-
-
-@dataclass(frozen=True)
-class OriginRow:
-    name: Words
-    num_rows: int
-    accuracy: dict[str, float]
-    held_out: bool
-
-
-def origin_rows(facts: Facts) -> list[OriginRow]:
-    """Accuracy per origin of the test rows: held-out origins first, then the largest; past 200 the rest as one."""
-    held_out = set(facts.recipe.data.split.hold_out)
-    found = [
-        OriginRow(plain(name), int(values.get("num_rows", 0)), values, name in held_out)
-        for name, values in (facts.scores.by_origin if facts.scores else {}).items()
-    ]
-    found.sort(key=lambda row: (not row.held_out, -row.num_rows, row.name.ko))
-    listed, rest = found[:ORIGINS_LISTED], found[ORIGINS_LISTED:]
-    return [*listed, _together(rest)] if rest else listed
-
-
-def _together(rows: list[OriginRow]) -> OriginRow:
-    """Many small origins as one row: mean accuracy, each origin weighted by its rows."""
-    total = sum(row.num_rows for row in rows)
-    systems = [name for name in rows[0].accuracy if name != "num_rows"]
-    accuracy = {
-        name: sum(row.accuracy.get(name, math.nan) * row.num_rows for row in rows) / max(1, total) for name in systems
-    }
-    return OriginRow(say("errors.other_origins", num=len(rows)), total, accuracy, False)
-
-
 # -- reproduce --------------------------------------------------------------------------------------
 def commands(facts: Facts, run: Run) -> list[str]:
     """What to type, in order, to get this run again."""
@@ -249,11 +128,11 @@ def commands(facts: Facts, run: Run) -> list[str]:
     return lines
 
 
-def hashes(facts: Facts) -> list[tuple[str, str]]:
+def hashes(facts: Facts, test_hash: str | None) -> list[tuple[str, str]]:
     """Every sha256 in the manifest outside `steps`, with the path of its key, and the hash of the test rows."""
     found = list(_hashes({key: value for key, value in facts.manifest.items() if key != "steps"}, ""))
-    if facts.scores:
-        found.append(("data/test.parquet", facts.scores.test_hash))
+    if test_hash:
+        found.append(("data/test.parquet", test_hash))
     return list(dict.fromkeys(found))
 
 

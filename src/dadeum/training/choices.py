@@ -11,7 +11,7 @@ import os
 import shutil
 import time
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from subprocess import CalledProcessError
 from typing import Any
 
@@ -23,6 +23,7 @@ from dadeum.core.recipe import Sft
 from dadeum.models.precision import Precision
 from dadeum.models.threads import use_threads
 from dadeum.models.tree_attention import trees
+from dadeum.training.out_of_memory import is_out_of_memory
 from dadeum.training.prefix import (
     TOLERANCE,
     Row,
@@ -59,6 +60,10 @@ class Choices:
     expected_s: float
     """Seconds of training, extrapolated from the rows that were tried; more than it will take where much is shared."""
     threads: int
+    tokens_per_pass: int
+    """Most tokens in one forward pass; what it was at the end, once training is over."""
+    halved: list[int] = field(default_factory=list)
+    """Tokens of a pass after each lack of memory; empty when there was always enough."""
 
 
 def choose(trainer: Any, stage: Sft, rows: list[Row], precision: Precision, stack: ExitStack) -> Choices:
@@ -76,7 +81,8 @@ def choose(trainer: Any, stage: Sft, rows: list[Row], precision: Precision, stac
         expected = seconds / len(trying) * _rows_to_train(trainer, rows)
         compiled, reason = _compile(trainer, stage, trying, plain, precision, expected)
     reason = f"train.compile.{reason}"
-    return Choices(shared, difference, trainer.own_head, compiled, reason, round(expected, 1), threads)
+    room = trainer.data_collator.tokens_per_pass
+    return Choices(shared, difference, trainer.own_head, compiled, reason, round(expected, 1), threads, room)
 
 
 def _try_trees(
@@ -93,9 +99,9 @@ def _try_trees(
             if difference <= TOLERANCE[precision.dtype]:
                 return True, difference, seconds
         log.warning(text("train.prefix_differs", difference=f"{difference:.3g}"))
-    except torch.OutOfMemoryError:
-        raise
     except FAILURES as error:
+        if is_out_of_memory(error):
+            raise
         # Anything that an unknown architecture does with a tree ends here: the plain path is right for all of them.
         log.warning(text("train.prefix_fails", model=type(trainer.model).__name__, detail=first_line(error)))
     switched.close()
@@ -113,9 +119,9 @@ def _try_head(
             if found <= TOLERANCE[precision.dtype]:
                 return difference, seconds
             log.warning(text("train.head_differs", difference=f"{found:.3g}"))
-        except torch.OutOfMemoryError:
-            raise
         except FAILURES as error:
+            if is_out_of_memory(error):
+                raise
             log.warning(text("train.head_fails", model=type(trainer.model).__name__, detail=first_line(error)))
         trainer.own_head = False
     return difference, _measure(trainer, inputs, plain)[1]
@@ -153,9 +159,9 @@ def _compile(
         layer.compile(dynamic=True)
     try:
         difference, _ = _measure(trainer, tree_pass(trying), plain)
-    except torch.OutOfMemoryError:
-        raise
     except (RuntimeError, OSError, TypeError, ValueError, CalledProcessError) as error:  # what compilers fail with
+        if is_out_of_memory(error):
+            raise
         log.warning(text("train.compile_fails", detail=first_line(error)))
         difference = float("inf")
     if layers and difference <= TOLERANCE[precision.dtype]:

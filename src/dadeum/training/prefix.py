@@ -18,15 +18,18 @@ from dadeum.models.prefix_tree import pack
 from dadeum.models.token_budget import cut_padded, cut_sharing, new_tokens
 from dadeum.models.tree_attention import tree_inputs
 from dadeum.training.head import IGNORED
+from dadeum.training.out_of_memory import Step
 
 Row = dict[str, Any]
 """{input_ids, labels, weights}: lists of one length."""
+_TRIED_ANSWERS = 64
+"""Answer tokens of a row that the comparison of both paths looks at."""
 TOLERANCE = {"fp32": 1e-2, "bf16": 0.25, "fp16": 0.1}
 """Relative gradient difference: rounding gives 1e-5 in fp32 and up to 0.1 in bf16, a wrong mask more than 1."""
 
 
 class StepCollator:
-    """Rows of an optimizer step → {"rows": one entry a row, "passes": [inputs of one forward pass, …]}.
+    """Rows of an optimizer step → {"rows": one entry a row, "passes": [inputs of one forward pass, …], "step": Step}.
 
     A pass holds `answer_labels` and `answer_weights`, shaped like its input_ids: what each position has to predict.
     """
@@ -42,7 +45,8 @@ class StepCollator:
         else:
             parts = cut_padded([row["input_ids"] for row in rows], self.tokens_per_pass)
             passes = [plain_pass([rows[index] for index in part], self.pad_id) for part in parts]
-        return {"rows": torch.ones(len(rows), dtype=torch.long), "passes": passes}
+        step = Step(rows, self.tokens_per_pass)
+        return {"rows": torch.ones(len(rows), dtype=torch.long), "passes": passes, "step": step}
 
 
 def tree_pass(rows: list[Row]) -> dict[str, Any]:
@@ -87,7 +91,13 @@ def cut(rows: list[Row], budget: int) -> list[list[Row]]:
 
     Which rows a step has, and so its gradient, is not touched.
     """
-    return [[rows[index] for index in part] for part in cut_sharing([row["input_ids"] for row in rows], budget)]
+    # What is learnt is not shared (`tree_pass`): from there on rows count as different.
+    alike = [
+        row["input_ids"][:start] + [-1 - number] * (len(row["input_ids"]) - start)
+        for number, row in enumerate(rows)
+        for start in [_prompt_length(row)]
+    ]
+    return [[rows[index] for index in part] for part in cut_sharing(alike, budget)]
 
 
 def answer_log_probs(model: Any, inputs: dict[str, Any]) -> tuple[torch.Tensor, torch.Tensor]:
@@ -143,4 +153,13 @@ def rows_to_try(rows: list[Row]) -> list[Row]:
     order = sorted(rows, key=lambda row: row["input_ids"])
     at = max(range(len(order)), key=lambda index: len(order[index]["input_ids"]))
     beside = order[max(at - 1, 0) : at] + order[at + 1 : at + 2]
-    return [order[at], *sorted(beside, key=lambda row: new_tokens(order[at]["input_ids"], row["input_ids"]))[:1]]
+    alike = sorted(beside, key=lambda row: new_tokens(order[at]["input_ids"], row["input_ids"]))[:1]
+    return [_few_labels(row) for row in (order[at], *alike)]
+
+
+def _few_labels(row: Row) -> Row:
+    """Only the first and the last answer tokens count: the plain path makes whole logits, 600 KB each for Qwen."""
+    answers = [index for index, label in enumerate(row["labels"]) if label != IGNORED]
+    dropped = set(answers[_TRIED_ANSWERS // 2 : max(_TRIED_ANSWERS // 2, len(answers) - _TRIED_ANSWERS // 2)])
+    labels = [IGNORED if index in dropped else label for index, label in enumerate(row["labels"])]
+    return row | {"labels": labels}

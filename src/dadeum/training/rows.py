@@ -2,31 +2,46 @@
 
 from __future__ import annotations
 
+import logging
 import math
 from pathlib import Path
 from typing import Any
 
 from dadeum.core.errors import DataError
 from dadeum.core.examples import read_examples
+from dadeum.core.messages import text
 from dadeum.core.recipe import Recipe, Sft
-from dadeum.models.render import Renderer, label_spans
+from dadeum.core.task import Decide
+from dadeum.models.render import IGNORED, Renderer, label_spans
 from dadeum.tasks import decide
+
+log = logging.getLogger(__name__)
 
 _INSTRUCTION_TOKENS = 32
 
 
 def encode(recipe: Recipe, renderer: Renderer, stage: Sft, path: Path) -> list[dict[str, Any]]:
-    """Rows of {input_ids, labels, weights} of one split; DataError when one is over the recipe's limit."""
-    spans = label_spans(renderer, decide.candidates(recipe.task))
+    """Rows of {input_ids, labels, weights} of one split; DataError when one is over the recipe's limit.
+
+    Every answer token that is learnt weighs 1; in a decision the tokens that tell the labels apart weigh more.
+    """
+    task = recipe.task
+    spans = label_spans(renderer, decide.candidates(task)) if isinstance(task, Decide) else []
     limit = recipe.render.max_length_tokens
     rows: list[dict[str, Any]] = []
+    escaped: list[tuple[str, str]] = []
     for example in read_examples(path):
         rendered = renderer.render(example)
         if len(rendered.input_ids) > limit:
             raise DataError("train.row_too_long", id=example.id, limit=limit)
-        prompt = rendered.num_prompt_tokens
-        weights = token_weights(rendered.input_ids[prompt:], spans, stage.label_weight)
-        rows.append({"input_ids": rendered.input_ids, "labels": rendered.labels, "weights": [0.0] * prompt + weights})
+        escaped += [(example.id, token) for token in renderer.control_tokens(example)[:1]]
+        labels, prompt = rendered.labels, rendered.num_prompt_tokens
+        weights = [0.0 if label == IGNORED else 1.0 for label in labels[:prompt]]
+        weights += token_weights(rendered.input_ids[prompt:], spans, stage.label_weight)
+        rows.append({"input_ids": rendered.input_ids, "labels": labels, "weights": weights})
+    if escaped:
+        row, token = escaped[0]
+        log.warning(text("models.families.escaped", path=path, rows=len(escaped), id=row, token=token))
     return rows
 
 

@@ -6,7 +6,7 @@ changes time and memory, never the gradient: the loss is divided by the answer t
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable
 from contextlib import nullcontext
 from typing import Any
 
@@ -14,49 +14,11 @@ import torch
 from torch.utils.data import Sampler
 from trl import SFTTrainer
 
-from dadeum.core.errors import ModelError
+from dadeum.core.errors import ModelError, first_line
 from dadeum.training.head import IGNORED, add_answer_head, has_plain_head
+from dadeum.training.order import LengthWindowSampler
+from dadeum.training.out_of_memory import Halvings, is_out_of_memory, recut, smaller
 from dadeum.training.prefix import answer_log_probs, weighted_loss
-
-_WINDOW_STEPS = 16
-
-
-class LengthWindowSampler(Sampler[int]):
-    """Shuffled rows, sorted by length inside windows of a few steps, steps shuffled again.
-
-    The order is a function of (seed, epoch) alone, so a resumed run sees the same rows as an uninterrupted one, and
-    every row is seen once an epoch. Inside a window, rows of one prompt (`groups`) stand together before length
-    counts, so that steps share it.
-    """
-
-    def __init__(self, lengths: list[int], step_size: int, seed: int, groups: list[int] | None = None) -> None:
-        self.lengths = lengths
-        self.groups = groups or [0] * len(lengths)
-        self.step_size = step_size
-        self.seed = seed
-        self.epoch = 0
-
-    def set_epoch(self, epoch: int) -> None:
-        self.epoch = epoch
-
-    def __len__(self) -> int:
-        return len(self.lengths)
-
-    def __iter__(self) -> Iterator[int]:
-        random = torch.Generator().manual_seed(self.seed * 1_000_003 + self.epoch)
-        shuffled = torch.randperm(len(self.lengths), generator=random).tolist()
-        window = self.step_size * _WINDOW_STEPS
-        steps: list[list[int]] = []
-        for start in range(0, len(shuffled), window):
-            rows = sorted(shuffled[start : start + window], key=lambda row: (self.groups[row], self.lengths[row]))
-            steps += [rows[i : i + self.step_size] for i in range(0, len(rows), self.step_size)]
-        # The one short step must stay last, or the loader would cut the others at the wrong places.
-        short = [step for step in steps if len(step) < self.step_size]
-        full = [step for step in steps if len(step) == self.step_size]
-        for index in torch.randperm(len(full), generator=random).tolist():
-            yield from full[index]
-        for step in short:
-            yield from step
 
 
 class AnswerTrainer(SFTTrainer):
@@ -73,8 +35,13 @@ class AnswerTrainer(SFTTrainer):
         base = self.model.get_base_model() if hasattr(self.model, "get_base_model") else self.model
         self.has_own_head = self.own_head = has_plain_head(base)
         self.tokens_computed = 0
+        self.halvings = Halvings()
         if self.has_own_head:
             add_answer_head(base)
+        for parameter in self.model.parameters():
+            # trl puts the adapter of a quantised base in bf16, where small updates are lost; ours stay fp32.
+            if parameter.requires_grad and parameter.dtype is not torch.float32:
+                parameter.data = parameter.data.float()
 
     def _set_signature_columns_if_needed(self) -> None:
         self._signature_columns = ["input_ids", "labels", "weights"]
@@ -95,7 +62,16 @@ class AnswerTrainer(SFTTrainer):
         return count
 
     def training_step(self, model: Any, inputs: dict[str, Any], num_items_in_batch: Any = None) -> torch.Tensor:
-        """Every pass of one step; gradients travel between devices with the last one only."""
+        """Every pass of one step; where one does not fit, all of them again in smaller ones (out_of_memory.py)."""
+
+        def forget() -> None:
+            # One batch is one step, so every gradient there is comes from this step and is made again.
+            model.zero_grad(set_to_none=True)
+
+        return self._within_memory(inputs, lambda batch: self._passes(model, batch, num_items_in_batch), forget)
+
+    def _passes(self, model: Any, inputs: dict[str, Any], num_items_in_batch: Any) -> torch.Tensor:
+        """Gradients travel between devices with the last pass only."""
         total = torch.zeros((), device=self.args.device)
         for number, one in enumerate(inputs["passes"], start=1):
             last = number == len(inputs["passes"])
@@ -103,14 +79,44 @@ class AnswerTrainer(SFTTrainer):
                 total += super().training_step(model, one, num_items_in_batch)
         return total
 
+    def _within_memory(self, batch: dict[str, Any], work: Callable[[Any], Any], forget: Callable[[], None]) -> Any:
+        """work(batch), again and again in smaller passes until it fits; what the failed try counted is taken back."""
+        batch = recut(batch, self.data_collator)
+        while True:
+            counted = (self.tokens_seen, self.tokens_computed, {k: list(v) for k, v in self._mode.items()})
+            try:
+                return work(batch)
+            except (RuntimeError, MemoryError) as error:
+                if not is_out_of_memory(error):
+                    raise
+                if self.args.world_size > 1 or self.args.gradient_accumulation_steps > 1:
+                    # The others wait for this rank's gradients; and earlier batches' would be lost with this one's.
+                    raise ModelError("train.memory.several", tokens=self.data_collator.tokens_per_pass) from error
+                reason = first_line(error)
+            # Past the except block: until here the error's traceback holds every tensor of the failed pass.
+            forget()
+            self._total_train_tokens, self.tokens_computed, metrics = counted
+            self._mode.clear()
+            self._mode.update(metrics)
+            batch = smaller(batch, self.data_collator, self.halvings, reason, self.state.global_step + 1)
+
+    @property
+    def _mode(self) -> dict[str, Any]:
+        found: dict[str, Any] = self._metrics["train" if self.model.training else "eval"]
+        return found
+
     def prediction_step(self, model: Any, inputs: Any, prediction_loss_only: bool, ignore_keys: Any = None) -> Any:
         """Validation loss of one batch: mean over its answer tokens."""
         count = self._get_num_items_in_batch([inputs], self.args.device)
-        losses = []
-        with torch.no_grad(), self.compute_loss_context_manager():
-            for one in inputs["passes"]:
-                losses.append(self.compute_loss(model, self._prepare_inputs(one), num_items_in_batch=count))
-        return torch.stack(losses).sum(), None, None
+
+        def losses(batch: dict[str, Any]) -> torch.Tensor:
+            found = []
+            with torch.no_grad(), self.compute_loss_context_manager():
+                for one in batch["passes"]:
+                    found.append(self.compute_loss(model, self._prepare_inputs(one), num_items_in_batch=count))
+            return torch.stack(found).sum()
+
+        return self._within_memory(inputs, losses, lambda: None), None, None
 
     def compute_loss(
         self, model: Any, inputs: dict[str, Any], return_outputs: bool = False, num_items_in_batch: Any = None

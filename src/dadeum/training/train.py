@@ -8,27 +8,34 @@ from __future__ import annotations
 
 import gc
 import json
-import resource
+import logging
 import shutil
-import sys
 import time
-from contextlib import ExitStack
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import asdict, dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from dadeum.core.errors import DataError
+from dadeum.core.errors import DataError, ModelError, first_line
+from dadeum.core.messages import text
 from dadeum.core.progress import Progress, silent
 from dadeum.core.recipe import NoAdapter, Recipe, Sft
 from dadeum.core.run import Run, append_jsonl, file_hash, fingerprint, read_jsonl, write_jsonl, write_text
 from dadeum.models.load import add_adapter, load_base, load_tokenizer, load_trained
+from dadeum.models.memory import fenced, peak_mb, return_freed, start_peak
 from dadeum.models.precision import Precision, choose_precision
-from dadeum.models.render import Renderer
+from dadeum.models.render import Renderer, loss_on
+from dadeum.models.save import save_model
 from dadeum.training.arguments import tokens_per_pass, training_arguments
+from dadeum.training.out_of_memory import is_out_of_memory
 from dadeum.training.rows import encode, prompt_groups
 
 if TYPE_CHECKING:
     from dadeum.training.choices import Choices
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -101,26 +108,32 @@ def _run_stage(
 
     from dadeum.training.choices import choose
 
+    return_freed()
+    start_peak()
     set_seed(recipe.seed)
     folder = run.stage_folder(index, stage.name)
     with PartialState().main_process_first():
         checkpoint = _prepare_folder(run, folder, stage, stage_inputs(recipe, run, index))
     precision = choose_precision(recipe.model.precision)
     tokenizer = load_tokenizer(recipe.model)
-    renderer = Renderer(tokenizer, recipe.render)
+    renderer = Renderer(tokenizer, recipe.render, loss_on(recipe))
     rows = encode(recipe, renderer, stage, run.split_path("train"))
     validation = encode(recipe, renderer, stage, run.split_path("validation"))
     if not rows:
         raise DataError("train.no_rows", path=run.split_path("train"))
-    model = _model(recipe, stage, precision, before)
-    trainer = _trainer(recipe, stage, precision, model, tokenizer, (rows, validation), folder)
-    trainer.add_callback(_logger(run, stage.name, progress))
     with ExitStack() as stack:
-        choices = choose(trainer, stage, rows, precision, stack)
+        stack.enter_context(fenced())
+        with _enough_memory(stage):
+            model = _model(recipe, stage, precision, before)
+            trainer = _trainer(recipe, stage, precision, model, tokenizer, (rows, validation), folder)
+            choices = choose(trainer, stage, rows, precision, stack)
+        trainer.add_callback(_logger(run, stage.name, progress))
+        trainer.halvings.tell = partial(run.event, "out_of_memory", stage=stage.name)
         run.event("stage_computed", stage=stage.name, **asdict(choices))
         started = time.perf_counter()
         output = trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
         seconds = time.perf_counter() - started
+    choices = replace(choices, tokens_per_pass=trainer.data_collator.tokens_per_pass, halved=trainer.halvings.tokens)
     if trainer.args.should_save:  # one process of many: they would delete each other's half-written folders
         save_weights(trainer.model, tokenizer, folder / "adapter")
     trainer.accelerator.wait_for_everyone()
@@ -130,6 +143,17 @@ def _run_stage(
     if torch.cuda.is_available():
         torch.cuda.empty_cache()
     return result
+
+
+@contextmanager
+def _enough_memory(stage: Sft) -> Iterator[None]:
+    """What is loaded and tried before the first step cannot be made smaller; a lack of memory is told with advice."""
+    try:
+        yield
+    except (RuntimeError, MemoryError) as error:
+        if not is_out_of_memory(error):
+            raise
+        raise ModelError("train.memory.before_training", stage=stage.name, detail=first_line(error)) from error
 
 
 def _prepare_folder(run: Run, folder: Path, stage: Sft, inputs: dict[str, Any]) -> Path | None:
@@ -170,7 +194,7 @@ def _trainer(
     folder: Path,
 ) -> Any:
     from datasets import Dataset
-    from transformers import EarlyStoppingCallback, PrinterCallback
+    from transformers import PrinterCallback
 
     from dadeum.training.prefix import StepCollator
     from dadeum.training.sft import AnswerTrainer
@@ -178,9 +202,6 @@ def _trainer(
     train_rows, validation_rows = rows
     # Padding in validation is pure waste and its order means nothing: sorted once.
     validation_rows = sorted(validation_rows, key=lambda row: len(row["input_ids"]))
-    callbacks = []
-    if stage.early_stopping and validation_rows:
-        callbacks.append(EarlyStoppingCallback(early_stopping_patience=stage.early_stopping.patience))
     trainer = AnswerTrainer(
         model=model,
         args=training_arguments(recipe, stage, precision, len(train_rows), bool(validation_rows), folder),
@@ -188,11 +209,26 @@ def _trainer(
         eval_dataset=Dataset.from_list(validation_rows) if validation_rows else None,
         data_collator=StepCollator(tokenizer.pad_token_id, tokens_per_pass(stage, train_rows)),
         processing_class=tokenizer,
-        callbacks=callbacks,
+        callbacks=_stopping(stage, bool(validation_rows)),
     )
     trainer.groups = prompt_groups([row["input_ids"] for row in train_rows], stage.batch_size)
     trainer.remove_callback(PrinterCallback)  # it prints every log line; metrics.jsonl has them
     return trainer
+
+
+def _stopping(stage: Sft, has_validation: bool) -> list[Any]:
+    """Early stopping where there is something to judge by; what cannot be done is said."""
+    from dadeum.training.stopping import StopWhenStale
+
+    if stage.early_stopping is None:
+        return []
+    if not has_validation:
+        on_validation = stage.early_stopping.metric == "eval_loss"
+        key = "train.stopping.no_validation" if on_validation else "train.stopping.kept_last"
+        log.warning(text(key, stage=stage.name))
+        if on_validation:
+            return []
+    return [StopWhenStale(stage.early_stopping)]
 
 
 def _logger(run: Run, stage: str, progress: Progress) -> Any:
@@ -219,7 +255,7 @@ def save_weights(model: Any, tokenizer: Any, folder: Path) -> None:
     """Adapter (or full weights) and tokenizer; the folder appears complete or not at all."""
     temporary = folder.with_name(f".{folder.name}.new")
     shutil.rmtree(temporary, ignore_errors=True)
-    model.save_pretrained(str(temporary))
+    save_model(model, temporary)
     tokenizer.save_pretrained(str(temporary))
     shutil.rmtree(folder, ignore_errors=True)
     temporary.replace(folder)
@@ -247,7 +283,7 @@ def _result(
         num_trainable=sum(count for count, trainable in parameters if trainable),
         num_parameters=sum(count for count, _ in parameters),
         tokens_per_second=round(trainer.tokens_seen / seconds, 1),
-        peak_memory_mb=peak_memory_mb(),
+        peak_memory_mb=peak_mb(),
         precision=precision.dtype,
         precision_reason=precision.reason,
         gflops=precision.gflops,
@@ -255,13 +291,3 @@ def _result(
         tokens_computed=trainer.tokens_computed,
         choices=asdict(choices),
     )
-
-
-def peak_memory_mb() -> float:
-    """Highest use so far, in MiB: of the GPU when there is one, else of this process."""
-    import torch
-
-    if torch.cuda.is_available():
-        return round(float(torch.cuda.max_memory_allocated()) / 2**20, 1)
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return round(peak / 2**20 if sys.platform == "darwin" else peak / 2**10, 1)

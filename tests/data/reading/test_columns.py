@@ -8,7 +8,8 @@ import yaml
 
 from dadeum.core.errors import DataError
 from dadeum.core.messages import LANGUAGES, Message
-from dadeum.core.recipe import Decide, Source
+from dadeum.core.recipe import Source
+from dadeum.core.task import Decide
 from dadeum.data.reading.columns import FieldMap, as_yaml, find_columns, is_list_field
 from dadeum.data.rows import Table
 

@@ -9,7 +9,8 @@ import pytest
 
 from dadeum.core.errors import DataError
 from dadeum.core.messages import LANGUAGES, Message
-from dadeum.core.recipe import Decide, Source
+from dadeum.core.recipe import Source
+from dadeum.core.task import Decide
 from dadeum.data.reading.mapping import SourceRows, read_rows
 
 NEAR_BLOCK = Message("data.nearest", {"near": "BLOCK"})

@@ -15,7 +15,7 @@ from dadeum.core.examples import Example
 from dadeum.core.messages import LANGUAGES
 from dadeum.core.recipe import Recipe
 from dadeum.data.repairs.removals import Gone, balanced, most_kept, over_size
-from dadeum.data.repairs.row_kinds import ExampleRows
+from dadeum.data.repairs.row_kinds import ExampleRows, FieldRows
 from dadeum.data.repairs.transforms import Applied, Rules, apply_step
 from dadeum.data.rows import Row
 from dadeum.data.similar.fingerprints import Memory
@@ -73,17 +73,17 @@ def test_a_phrase_in_the_question_is_no_reason() -> None:
 def test_a_step_on_answers_refuses_rows_without_answers(step: CleanStep, make_recipe: Callable[..., Recipe]) -> None:
     recipe = make_recipe([{"path": "none.csv"}])
     with pytest.raises(DataError) as caught:
-        apply_step(step, labelled("AB"), Rules.of(recipe), Memory())
+        apply_step(step, labelled("AB"), Rules.of(recipe, FieldRows(recipe.task)), Memory())
     assert caught.value.key == "data.repairs.no_answers"
     assert all("data.clean" in caught.value.in_language(language) for language in LANGUAGES)
-    assert apply_step(step, [], Rules.of(recipe), Memory()).removed == []
+    assert apply_step(step, [], Rules.of(recipe, FieldRows(recipe.task)), Memory()).removed == []
 
 
 def test_the_reason_of_a_decision_is_its_answer(make_recipe: Callable[..., Recipe]) -> None:
     recipe = make_recipe([{"path": "none.csv"}], task={"reason_field": "why"})
     rows = labelled("AB")
     rows[0].reason = "광고라서"
-    done = apply_step(DropPhrases(drop_phrases=("광고",)), rows, Rules.of(recipe), Memory())
+    done = apply_step(DropPhrases(drop_phrases=("광고",)), rows, Rules.of(recipe, FieldRows(recipe.task)), Memory())
     assert [item.id for item in done.removed] == ["mail:0"]
 
 
@@ -157,7 +157,8 @@ def test_a_source_that_does_not_exist_names_the_nearest() -> None:
 
 
 def test_a_source_of_which_nothing_is_left_is_still_known(make_recipe: Callable[..., Recipe]) -> None:
-    rules = Rules.of(make_recipe([{"path": "mail.csv"}, {"path": "b.csv", "name": "notices"}]))
+    recipe = make_recipe([{"path": "mail.csv"}, {"path": "b.csv", "name": "notices"}])
+    rules = Rules.of(recipe, FieldRows(recipe.task))
     step = Resample(resample={"notices": 3})
     assert apply_step(step, labelled("A"), rules, Memory()).removed == []
 

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from dadeum.core.clean_steps import CleanStep
 from dadeum.core.recipe import Recipe
+from dadeum.data.repairs.row_kinds import FieldRows
 from dadeum.data.repairs.transforms import Rules, apply_step
 from dadeum.data.rows import Removed, Row
 from dadeum.data.similar.fingerprints import Memory
@@ -118,7 +119,7 @@ def test_lines_lists_and_indentation_survive_where_a_text_has_lines() -> None:
 
 
 def applied(step: CleanStep, rows: list[Row], recipe: Recipe, **rules: Any) -> tuple[list[Row], list[Removed]]:
-    done = apply_step(step, rows, replace(Rules.of(recipe), **rules), Memory())
+    done = apply_step(step, rows, replace(Rules.of(recipe, FieldRows(recipe.task)), **rules), Memory())
     return done.rows, done.removed
 
 
@@ -173,7 +174,7 @@ def test_near_copies_of_one_label_name_the_kept_row_and_the_similarity(narrow: R
 def test_a_change_is_counted_once_and_the_row_remembers_what_was_read(narrow: Recipe) -> None:
     rows = [row(1, "<b>안내</b>  메일"), row(2, "그대로")]
     counts = [
-        apply_step(step, rows, Rules.of(narrow), Memory()).num_changed
+        apply_step(step, rows, Rules.of(narrow, FieldRows(narrow.task)), Memory()).num_changed
         for step in ("nfc", "strip_html", "squash_spaces")
     ]
     assert counts == [0, 1, 1]
@@ -184,22 +185,22 @@ def test_a_change_is_counted_once_and_the_row_remembers_what_was_read(narrow: Re
 
 def test_a_reason_that_changes_alone_counts_too(wide: Recipe) -> None:
     item = row(1, "안내", fields={"subject": "안내", "attachments": []}, reason="<i>광고</i>")
-    assert apply_step("strip_html", [item], Rules.of(wide), Memory()).num_changed == 1
+    assert apply_step("strip_html", [item], Rules.of(wide, FieldRows(wide.task)), Memory()).num_changed == 1
     assert item.as_read == ({"subject": "안내", "attachments": []}, "<i>광고</i>")
 
 
 def test_misread_text_is_repaired_and_right_text_left_alone(narrow: Recipe) -> None:
     rows = [row(1, "안녕하세요 고객님".encode().decode("latin-1")), row(2, "카페 café ½"), row(3, "회의록")]
-    assert apply_step("repair_encoding", rows, Rules.of(narrow), Memory()).num_changed == 1
+    assert apply_step("repair_encoding", rows, Rules.of(narrow, FieldRows(narrow.task)), Memory()).num_changed == 1
     assert [item.text for item in rows] == ["안녕하세요 고객님", "카페 café ½", "회의록"]
 
 
 def test_personal_data_is_masked_and_masking_again_changes_nothing(narrow: Recipe) -> None:
     rows = [row(1, "문의는 010-1234-5678 또는 kim@example.com"), row(2, "회의는 3시")]
-    assert apply_step("mask_pii", rows, Rules.of(narrow), Memory()).num_changed == 1
+    assert apply_step("mask_pii", rows, Rules.of(narrow, FieldRows(narrow.task)), Memory()).num_changed == 1
     assert "1234" not in rows[0].text
     assert "kim@" not in rows[0].text
-    assert apply_step("mask_pii", rows, Rules.of(narrow), Memory()).num_changed == 0
+    assert apply_step("mask_pii", rows, Rules.of(narrow, FieldRows(narrow.task)), Memory()).num_changed == 0
 
 
 def test_the_order_of_steps_is_respected(narrow: Recipe) -> None:

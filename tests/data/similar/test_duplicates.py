@@ -219,3 +219,11 @@ def test_a_family_of_thousands_costs_no_square() -> None:
     assert len(set(near_groups(texts, 0.6).tolist())) == 1
     assert (nearest_known(texts[:2000], texts[2000:], 0.6) >= 0).all()
     assert time.process_time() - started < 30
+
+
+def test_template_groups_join_texts_that_share_a_key() -> None:
+    texts = ["가나다라마바사", "자차카타파하거", "노도로모보소오", "구누두루무부수", "기니디리미비시"]
+    kin = [["a"], ["b", "c"], [], ["c"], ["d", "a"]]
+    assert template_groups(texts, kin=kin).tolist() == [0, 1, 2, 1, 0]
+    assert template_groups(texts, kin=[[]] * 5).tolist() == template_groups(texts).tolist() == [0, 1, 2, 3, 4]
+    assert template_groups(texts, kin=[["a"], ["b"], ["a", "b"], [], []]).tolist() == [0, 0, 0, 3, 4]

@@ -8,6 +8,7 @@ from collections import Counter
 
 from dadeum.core.examples import answer_of
 from dadeum.core.findings import Finding, Hit, Severity
+from dadeum.core.task import Decide
 from dadeum.data.context import Context, listed, short
 
 CODE = "DA103"
@@ -27,7 +28,7 @@ def check(context: Context) -> list[Finding]:
     kinds: Counter[str] = Counter()
     for row, (_, example) in enumerate(context.placed):
         answer = answer_of(example)
-        broken = _broken_decision(context, row, answer) if context.recipe else _looks_broken(answer)
+        broken = _broken_decision(context, context.decision, row, answer) if context.decision else _looks_broken(answer)
         if broken:
             kinds[broken] += 1
             found.append(Hit(row, found={"answer": short(answer)}))
@@ -35,9 +36,8 @@ def check(context: Context) -> list[Finding]:
     return context.finding(CODE, NAME, severity, found, {"problems": listed(kinds)})
 
 
-def _broken_decision(context: Context, row: int, answer: str) -> str:
-    assert context.recipe is not None
-    parsed, key = context.parsed[row], context.recipe.task.label_key
+def _broken_decision(context: Context, task: Decide, row: int, answer: str) -> str:
+    parsed, key = context.parsed[row], task.label_key
     if not parsed.json_valid:
         return "not_json"
     return f"no '{key}'" if parsed.label is None and key not in json.loads(answer) else ""

@@ -12,9 +12,9 @@ NAME = "label_collision"
 
 
 def check(context: Context) -> list[Finding]:
-    if context.tokens is None or context.recipe is None:
+    if context.tokens is None or context.decision is None:
         return []
-    spans = list(zip(context.recipe.task.labels, context.tokens.label_spans, strict=True))
+    spans = list(zip(context.decision.labels, context.tokens.label_spans, strict=True))
     pairs = [(first, second) for first, second in combinations(spans, 2) if _collide(first[1], second[1])]
     if not pairs:
         return []

@@ -8,16 +8,16 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 
-from dadeum.core.examples import Example, Turn
+from dadeum.core.examples import Example
 from dadeum.core.findings import Finding, Hit, Severity
 from dadeum.data.context import Context, listed
+from dadeum.tasks.chat import misplaced
 
 CODE = "DA105"
 NAME = "roles"
 
 BLOCK_SHARE = 0.5
 """Share of rows from which the file is not what it was taken for: columns or roles are mixed up throughout."""
-_ROLES = {"system", "user", "assistant"}
 _CONVERSATIONS = {"chat", "answer", "summarize", "prefer"}
 
 
@@ -43,7 +43,7 @@ def _problems(example: Example) -> Iterator[tuple[str, str]]:
     turns = [*example.prompt, *example.completion]
     speaking = sum(turn["role"] == "user" and bool(turn["content"].strip()) for turn in turns)
     for at, turn in enumerate(turns):
-        problem = _misplaced(turns, at)
+        problem = misplaced(turns, at)
         # Where no user says anything, the input is empty as a whole: `empty_field`'s, like an empty answer.
         if (
             not problem
@@ -55,15 +55,3 @@ def _problems(example: Example) -> Iterator[tuple[str, str]]:
             problem = "empty_turn"
         if problem:
             yield f"{turn['role']}.{at + 1}", problem
-
-
-def _misplaced(turns: list[Turn], at: int) -> str:
-    role = turns[at]["role"]
-    before = next((turn["role"] for turn in reversed(turns[:at]) if turn["role"] != "system"), "assistant")
-    if role not in _ROLES:
-        return "unknown_role"
-    if role == "system":
-        return "" if at == 0 else "system_not_first"
-    if role == before:
-        return "not_alternating"
-    return "last_not_assistant" if at == len(turns) - 1 and role != "assistant" else ""

@@ -41,7 +41,7 @@ def _severity(context: Context, missing: dict[str, list[str]]) -> Severity:
 
 def _missing(context: Context) -> dict[str, list[str]]:
     """Split → labels without a row in it; a split that is not asked for may be empty."""
-    if context.recipe is None:
+    if context.recipe is None or context.decision is None:
         return _missing_in_file(context)
     settings = context.recipe.data.split
     unwanted = {"validation"} if settings.validation == 0 else set()
@@ -50,7 +50,7 @@ def _missing(context: Context) -> dict[str, list[str]]:
     found = {}
     for split, examples in context.splits.items():
         present = {example.label for example in examples}
-        labels = [label for label in context.recipe.task.labels if label not in present]
+        labels = [label for label in context.decision.labels if label not in present]
         if labels and (present or split not in unwanted):
             found[split] = labels
     return found

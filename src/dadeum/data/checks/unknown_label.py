@@ -13,9 +13,9 @@ NAME = "unknown_label"
 
 
 def check(context: Context) -> list[Finding]:
-    if context.recipe is None:
+    task = context.decision
+    if task is None:
         return []  # which labels there may be, only a recipe knows
-    task = context.recipe.task
     found, kinds = [], Counter[str]()
     for row, ((_, example), parsed) in enumerate(zip(context.placed, context.parsed, strict=True)):
         # An answer that cannot be read is broken_json's business.

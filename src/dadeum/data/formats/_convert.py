@@ -8,10 +8,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from dadeum.core.examples import SPLITS, Example, Turn
+from dadeum.core.examples import SPLITS, Example
 from dadeum.data.formats._beside import Beside
-from dadeum.data.formats.base import Format, Halves, Layout, Unread, is_nan
+from dadeum.data.formats.base import Converter, Halves, Layout, Unread, is_nan
 from dadeum.data.rows import UNREAD, BadRow, Removed, Table, as_json, excerpt, row_id
+from dadeum.tasks.chat import plain_text
 
 _MAX_SHARED_CHARACTERS = 100
 """Longer facts beside a row hardly ever repeat."""
@@ -31,7 +32,7 @@ class FileRows:
 
 
 def convert_rows(
-    table: Table, module: Format, layout: Layout, beside: Beside, split: str | None, shared: dict[str, str]
+    table: Table, module: Converter, layout: Layout, beside: Beside, split: str | None, shared: dict[str, str]
 ) -> FileRows:
     """Every row is used or unread, in file order. The table is empty afterwards: rows are held in one shape only.
 
@@ -94,13 +95,7 @@ def _example(
     name = row_id(source, number)
     origin = beside.origin_of(cells)
     origin = shared.setdefault(origin, origin) if origin else source
-    return Example(name, source, origin, name, input_text(prompt), prompt, completion, label, rejected, facts)
-
-
-def input_text(prompt: Sequence[Turn]) -> str:
-    """All that is said before the answer, without the system turn: what duplicates are compared by."""
-    said = [turn["content"] for turn in prompt if turn["role"] != "system"]
-    return said[0] if len(said) == 1 else "\n".join(said)
+    return Example(name, source, origin, name, plain_text(prompt), prompt, completion, label, rejected, facts)
 
 
 def _written(table: Table, cells: Sequence[Any]) -> str:

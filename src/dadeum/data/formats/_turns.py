@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import ast
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from dadeum.core.examples import Turn
-from dadeum.data.formats.base import Unread, text_in, type_name
+from dadeum.data.formats.base import Layout, Unread, assistant, text_in, type_name, user
 
 ROLES = {
     "system": "system",
@@ -19,6 +19,12 @@ ROLES = {
     "chatgpt": "assistant",
     "bot": "assistant",
     "model": "assistant",
+    "시스템": "system",
+    "사용자": "user",
+    "내담자": "user",
+    "상담사": "assistant",
+    "상담원": "assistant",
+    "챗봇": "assistant",
 }
 """Role as files write it → role of a Turn. Tool calls and their results are not trained yet, so they are no role."""
 _TOOL_KEYS = ("tool_calls", "function_call")
@@ -92,3 +98,21 @@ def _looks_like_turns(cell: Any) -> bool:
 def split_answer(turns: list[Turn]) -> tuple[list[Turn], list[Turn]]:
     """(all before the last turn, the last turn if the assistant speaks it)."""
     return (turns[:-1], turns[-1:]) if turns[-1]["role"] == "assistant" else (turns, [])
+
+
+def history_in(cells: Sequence[Any], layout: Layout) -> list[Turn]:
+    """`[["question", "answer"], …]` of the field `history` as turns; none where a row or the file has no such field."""
+    at = layout.at.get("history")
+    pairs = cells[at] if at is not None else None
+    if not pairs:
+        return []
+    column = layout.columns["history"][0]
+    if not isinstance(pairs, list):
+        raise Unread("wrong_type", f"{column}: {type_name(pairs)}")
+    turns: list[Turn] = []
+    for number, pair in enumerate(pairs, start=1):
+        where = f"{column}[{number}]"
+        if not isinstance(pair, list | tuple) or len(pair) != 2:
+            raise Unread("wrong_type", f"{where}: {type_name(pair)}")
+        turns += [*user(text_in(pair[0], where)), *assistant(text_in(pair[1], where))]
+    return turns

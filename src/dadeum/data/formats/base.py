@@ -76,7 +76,13 @@ class Layout:
         return "" if at is None or cells[at] is None else self.text(cells, name)
 
 
-class Format(Protocol):
+class Converter(Protocol):
+    """Makes a row of a file into prompt and answer."""
+
+    def convert(self, cells: Sequence[Any], layout: Layout) -> Halves: ...
+
+
+class Format(Converter, Protocol):
     """A module of this package."""
 
     RANK: int
@@ -85,7 +91,11 @@ class Format(Protocol):
 
     def recognise(self, table: Table, task: str | None, label: str | None) -> Layout | None: ...
 
-    def convert(self, cells: Sequence[Any], layout: Layout) -> Halves: ...
+
+class Mappable(Format, Protocol):
+    """A format with optional fields, which a recipe may name."""
+
+    MAY: Names
 
 
 # -- columns --------------------------------------------------------------------------------------

@@ -17,11 +17,11 @@ NEEDS = {
     "summary": ("summary", "summaries", "abstractive", "abstract", "요약", "요약문", "요약본"),
 }  # fmt: skip
 TASKS = ("summarize", "chat")
-_MAY = {"system": SYSTEM}
+MAY = {"system": SYSTEM}
 
 
 def recognise(table: Table, task: str | None, label: str | None) -> Layout | None:
-    return matched(table, TASKS, NEEDS, _MAY)
+    return matched(table, TASKS, NEEDS, MAY)
 
 
 def convert(cells: Sequence[Any], layout: Layout) -> Halves:

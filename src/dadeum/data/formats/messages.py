@@ -17,13 +17,13 @@ NEEDS = {
     )
 }  # fmt: skip
 TASKS = ("chat", "answer", "summarize")
-_MAY = {"system": SYSTEM}
+MAY = {"system": SYSTEM}
 
 
 def recognise(table: Table, task: str | None, label: str | None) -> Layout | None:
     """The first column with a fitting name whose cells are lists of messages."""
     for name in NEEDS["messages"]:
-        found = match(table.columns, {"messages": (name,), **_MAY})
+        found = match(table.columns, {"messages": (name,), **MAY})
         if "messages" in found and are_turn_lists(probe(table, table.columns.index(found["messages"]))):
             return layout_of(table, TASKS, found)
     return None

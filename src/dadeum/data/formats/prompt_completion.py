@@ -28,12 +28,12 @@ NEEDS = {
     "completion": ("completion", "response", "output", "answer", "응답", "출력", "답변", "assistant", "gpt"),
 }
 TASKS = ("chat", "answer", "summarize", "retrieve")
-_MAY = {"system": SYSTEM, "label": ("label",)}
+MAY = {"system": SYSTEM, "label": ("label",)}
 
 
 def recognise(table: Table, task: str | None, label: str | None) -> Layout | None:
     """A decision where a column `label` says again what the completion is; bare texts where all completions are []."""
-    found = match(table.columns, {**NEEDS, **_MAY})
+    found = match(table.columns, {**NEEDS, **MAY})
     if not NEEDS.keys() <= found.keys():
         return None
     rows = sampled(table)

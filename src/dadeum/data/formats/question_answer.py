@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from dadeum.data.formats._beside import values_of
+from dadeum.data.formats._turns import history_in
 from dadeum.data.formats.base import SYSTEM, Halves, Layout, Unread, assistant, lines, matched, system, text_in, user
 from dadeum.data.rows import Table
 
@@ -15,7 +16,7 @@ NEEDS = {
     "answer": ("answer", "answers", "a", "response", "답변", "응답", "답", "대답", "정답"),
 }
 TASKS = ("answer", "chat")
-_MAY = {
+MAY = {
     "context": ("context", "passage", "지문", "문맥", "본문", "근거문", "참고문"),
     "document": (
         "relevant_chunks",
@@ -27,11 +28,12 @@ _MAY = {
         "근거 문서",
     ),
     "system": SYSTEM,
+    "history": ("history", "이전 대화", "대화 이력"),
 }
 
 
 def recognise(table: Table, task: str | None, label: str | None) -> Layout | None:
-    return matched(table, TASKS, NEEDS, _MAY)
+    return matched(table, TASKS, NEEDS, MAY)
 
 
 def convert(cells: Sequence[Any], layout: Layout) -> Halves:
@@ -40,7 +42,8 @@ def convert(cells: Sequence[Any], layout: Layout) -> Halves:
     answer, others = _answers(cells, layout)
     document = values_of(cells[layout.at["document"]]) if "document" in layout.at else ""
     extra = ({"document": document} if document else {}) | ({"answers": others} if others else {})
-    return Halves([*system(layout.optional(cells, "system")), *user(asked)], assistant(answer), [], extra=extra)
+    before = [*system(layout.optional(cells, "system")), *history_in(cells, layout)]
+    return Halves([*before, *user(asked)], assistant(answer), [], extra=extra)
 
 
 def _answers(cells: Sequence[Any], layout: Layout) -> tuple[str, str]:

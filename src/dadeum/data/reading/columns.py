@@ -15,7 +15,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from dadeum.core.errors import DataError
-from dadeum.core.recipe import Decide, Source
+from dadeum.core.recipe import Source
+from dadeum.core.task import Decide
 from dadeum.data.nearest import nearest
 from dadeum.data.reading.cells import is_missing, label_text, text_of
 from dadeum.data.rows import Table

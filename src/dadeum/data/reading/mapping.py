@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import random
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from dadeum.core.errors import DataError
+from dadeum.core.examples import Example
 from dadeum.core.korean import nfc
-from dadeum.core.recipe import Decide, Source
+from dadeum.core.messages import Message
+from dadeum.core.recipe import Source
 from dadeum.core.run import file_hash
+from dadeum.core.task import Decide
 from dadeum.data.nearest import nearest
 from dadeum.data.reading.cells import field_value, is_missing, label_text, text_of
 from dadeum.data.reading.columns import FieldMap, find_columns, is_list_field
@@ -33,10 +36,14 @@ class SourceRows:
     encoding: str | None
     sha256: str
     num_rows: int
-    """Rows of the file: `rows` and `removed` together."""
+    """Rows of the file: `rows` (or `examples`) and `removed` together."""
     field_map: FieldMap
     rows: list[Row]
     removed: list[Removed]
+    examples: list[Example] = field(default_factory=list)
+    """Conversations, for tasks that have turns and no fields; `rows` is empty then."""
+    notes: list[Message] = field(default_factory=list)
+    """What was left aside, to be told."""
 
 
 def read_rows(source: Source, task: Decide, seed: int) -> SourceRows:
@@ -47,7 +54,7 @@ def read_rows(source: Source, task: Decide, seed: int) -> SourceRows:
     rows, bad = _map_rows(table, field_map, source, task)
     bad = sorted([*table.bad, *bad], key=lambda row: row.number)
     if source.on_bad_rows == "raise":
-        _raise_for([row for row in bad if row.reason not in _HARMLESS], table, task)
+        raise_for(bad, table, table.num_rows, task)
     removed = [
         Removed(
             row_id(table.name, row.number),
@@ -61,9 +68,14 @@ def read_rows(source: Source, task: Decide, seed: int) -> SourceRows:
         )
         for row in bad
     ]
-    rows, not_sampled = _sample(rows, source.sample, f"{seed}:{table.name}")
+    taken = drawn(len(rows), source.sample, f"{seed}:{table.name}")
     kind = FieldRows(task)
-    removed += [remove(row, "not_sampled", original=as_json(kind.original(row))) for row in not_sampled]
+    removed += [
+        remove(row, "not_sampled", original=as_json(kind.original(row)))
+        for at, row in enumerate(rows)
+        if at not in taken
+    ]
+    rows = [row for at, row in enumerate(rows) if at in taken]
     return SourceRows(
         table.name, table.path.name, table.format, table.encoding, file_hash(table.path), table.num_rows,
         field_map, rows, removed,
@@ -103,26 +115,22 @@ def _map_rows(table: Table, field_map: FieldMap, source: Source, task: Decide) -
     return rows, bad
 
 
-def _sample(rows: list[Row], size: int | None, seed: str) -> tuple[list[Row], list[Row]]:
-    """(`size` rows in their order, the rest); all rows when there are no more than that."""
-    if size is None or size >= len(rows):
-        return rows, []
-    taken = set(random.Random(seed).sample(range(len(rows)), size))
-    return (
-        [row for index, row in enumerate(rows) if index in taken],
-        [row for index, row in enumerate(rows) if index not in taken],
-    )
+def drawn(num: int, size: int | None, seed: str) -> set[int]:
+    """Which of `num` rows are taken; all of them when there are no more than `size`."""
+    everything = range(num)
+    return set(everything if size is None or size >= num else random.Random(seed).sample(everything, size))
 
 
-def _raise_for(bad: list[BadRow], table: Table, task: Decide) -> None:
-    """One DataError for all bad rows of a file; its sentence follows the reason when they share one."""
+def raise_for(bad: list[BadRow], table: Table, total: int, task: Decide | None = None) -> None:
+    """One DataError for all bad rows of a file of `total` rows; its sentence follows the reason when they share one."""
+    bad = [row for row in bad if row.reason not in _HARMLESS]
     if not bad:
         return
     reasons = Counter(row.reason for row in bad)
     places: dict[str, Any] = {
         "path": table.path,
         "count": len(bad),
-        "total": table.num_rows,
+        "total": total,
         "lines": ", ".join(str(row.number) for row in bad[:_SHOWN]) + (", …" if len(bad) > _SHOWN else ""),
         "found": bad[0].detail,
         "text": excerpt(bad[0].text)[:80],
@@ -131,7 +139,7 @@ def _raise_for(bad: list[BadRow], table: Table, task: Decide) -> None:
         listed = ", ".join(f"{reason} {count}" for reason, count in reasons.most_common())
         raise DataError("data.bad_rows.several", **places, reasons=listed)
     (reason,) = reasons
-    if reason == "unknown_label":
+    if reason == "unknown_label" and task is not None:
         values = Counter(row.detail for row in bad)
         commonest = next(iter(values.most_common(1)))[0]
         places |= {

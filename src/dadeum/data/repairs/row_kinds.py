@@ -1,6 +1,6 @@
 """What clean steps need to know of a row: its input as text, its answers, and how it stands in a file.
 
-Two kinds: mapped fields with a label (a recipe's `decide` task), and Examples (files without a recipe).
+Mapped fields with a label (a recipe's `decide` task), or Examples: bare files, and conversations of a recipe.
 """
 
 from __future__ import annotations
@@ -10,14 +10,17 @@ from dataclasses import replace
 from typing import Any, Protocol
 
 from dadeum.core.examples import Example, Turn
-from dadeum.core.plugins import find
-from dadeum.core.recipe import Decide
+from dadeum.core.task import Chat, Decide
 from dadeum.data.rows import Row, Value
+from dadeum.data.similar.repeats import bare
 from dadeum.data.texts.characters import squash_lines, squash_spaces, strip_html
 from dadeum.data.texts.code_spans import outside_code
+from dadeum.tasks import chat, decide
 
 TEXT = "text"
 """Field of an Example's row that holds its input as plain text, where that is not what the turns say."""
+MIN_OPENING_CHARACTERS = 40
+"""Shorter first exchanges are greetings, with which any talk may begin."""
 LineOf = Callable[[Example], dict[str, Any]]
 """Writes an example as an object of a JSONL source."""
 
@@ -47,15 +50,24 @@ class RowKind(Protocol):
         """The row as it was read, as an object of a JSONL source."""
 
 
+class RecipeRows(RowKind, Protocol):
+    """Rows that a recipe makes Examples of."""
+
+    def used(self, row: Row, group: str) -> Example:
+        """The row as its task teaches it."""
+
+    def kin(self, row: Row) -> list[str]:
+        """What no row of another split may have too, beside a like input: rows that share one of these are a group."""
+
+
 class FieldRows:
     """Rows of a recipe: named fields, a label, and the task's reason as the only free answer."""
 
     def __init__(self, task: Decide) -> None:
         self._task = task
-        self._plain_text: Callable[[Decide, Mapping[str, Any]], str] = find("tasks", task.type).plain_text
 
     def plain_text(self, fields: Mapping[str, Value]) -> str:
-        return self._plain_text(self._task, fields)
+        return decide.plain_text(self._task, fields)
 
     def input_text(self, row: Row) -> str:
         return self.plain_text(row.fields)
@@ -82,6 +94,22 @@ class FieldRows:
             found.setdefault(self._task.reason_field, reason)
         return found | {"label": row.label} | ({"origin": row.origin} if row.origin != row.source else {})
 
+    def used(self, row: Row, group: str) -> Example:
+        task = self._task
+        return Example(
+            id=row.id,
+            source=row.source,
+            origin=row.origin,
+            group=group,
+            text=row.text,
+            prompt=decide.prompt(task, row.fields),
+            completion=decide.completion(task, row.label, row.reason),
+            label=row.label,
+        )
+
+    def kin(self, row: Row) -> list[str]:
+        return []
+
 
 # -- examples -------------------------------------------------------------------------------------
 class ExampleRows:
@@ -102,7 +130,9 @@ class ExampleRows:
 
     def input_text(self, row: Row) -> str:
         said = row.fields.get(TEXT)
-        return str(said) if said is not None else _said(_filled(_named(self._examples[row.id].prompt), row.fields))
+        if said is not None:
+            return str(said)
+        return chat.plain_text(_filled(_named(self._examples[row.id].prompt), row.fields))
 
     def answers(self, row: Row) -> list[str]:
         return [text for name, text in _texts(row) if name.startswith("assistant.")]
@@ -139,6 +169,24 @@ class ExampleRows:
         )
 
 
+class Conversations(ExampleRows):
+    """Conversations of a recipe: Examples under the task's instruction."""
+
+    def __init__(self, task: Chat, examples: Sequence[Example]) -> None:
+        super().__init__(examples)
+        self._task = task
+
+    def used(self, row: Row, group: str) -> Example:
+        example = self.example(row)
+        return replace(example, group=group, prompt=chat.prompt(self._task, example.prompt))
+
+    def kin(self, row: Row) -> list[str]:
+        """The input without spaces and signs, and the first exchange: some files have a row per answer of a talk."""
+        said = [text for name, text in _texts(row) if name.startswith(("user.", "assistant."))]
+        opening = "\n".join(said[:2])
+        return [bare(row.text), *([opening] if len(opening) >= MIN_OPENING_CHARACTERS else [])]
+
+
 def source_line(example: Example) -> dict[str, Any]:
     """An example as an object of a JSONL source, in the shape that `formats/` reads back to the same turns."""
     if example.rejected:
@@ -151,7 +199,7 @@ def source_line(example: Example) -> dict[str, Any]:
 def _row(example: Example) -> Row:
     turns = [*_named(example.prompt), *_named(_taught(example), len(example.prompt)), *_rejected(example)]
     fields: dict[str, Value] = {name: turn["content"] for name, turn in turns}
-    if example.text != _said(example.prompt):
+    if example.text != chat.plain_text(example.prompt):
         fields[TEXT] = example.text
     return Row(example.id, example.source, example.origin, fields, example.label, None, example.text)
 
@@ -168,11 +216,6 @@ def _named(turns: Iterable[Turn], before: int = 0) -> list[tuple[str, Turn]]:
 
 def _rejected(example: Example) -> list[tuple[str, Turn]]:
     return [(f"rejected.{number}", turn) for number, turn in enumerate(example.rejected, start=1)]
-
-
-def _said(prompt: Sequence[Turn]) -> str:
-    """All that is said before the answer, as `formats` writes it into `Example.text`."""
-    return "\n".join(turn["content"] for turn in prompt if turn["role"] != "system")
 
 
 def _filled(turns: Iterable[tuple[str, Turn]], fields: Mapping[str, Value]) -> list[Turn]:

@@ -13,7 +13,7 @@ from dadeum.core.mojibake import repair
 from dadeum.core.personal import mask_personal
 from dadeum.core.recipe import Recipe
 from dadeum.data.repairs.removals import Gone, balanced, mixed_speech, over_share, over_size, with_phrases
-from dadeum.data.repairs.row_kinds import FieldRows, RowKind
+from dadeum.data.repairs.row_kinds import RowKind
 from dadeum.data.rows import Removed, Row, Value, remove, source_name
 from dadeum.data.similar.duplicates import near_copies
 from dadeum.data.similar.fingerprints import Memory
@@ -35,9 +35,9 @@ class Rules:
     """Names that `resample` may use, also of sources of which no row is left."""
 
     @classmethod
-    def of(cls, recipe: Recipe) -> Rules:
+    def of(cls, recipe: Recipe, kind: RowKind) -> Rules:
         sources = tuple(source_name(source) for source in recipe.data.sources)
-        return cls(FieldRows(recipe.task), recipe.seed, recipe.data.near_duplicate_similarity, sources)
+        return cls(kind, recipe.seed, recipe.data.near_duplicate_similarity, sources)
 
 
 @dataclass(frozen=True)

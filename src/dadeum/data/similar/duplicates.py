@@ -45,11 +45,22 @@ def near_groups(texts: Sequence[str], similarity: float, memory: Memory | None =
     return _named_by_first(_families(prints, similarity)[numbers])
 
 
-def template_groups(texts: Sequence[str], memory: Memory | None = None) -> Ints:
-    """Like `near_groups` at LEAK_SIMILARITY, joined with texts that are equal once names and numbers are masked."""
+def template_groups(
+    texts: Sequence[str], memory: Memory | None = None, kin: Sequence[Sequence[str]] | None = None
+) -> Ints:
+    """Like `near_groups` at LEAK_SIMILARITY, joined with texts that are equal once names and numbers are masked.
+
+    `kin`, one list of keys per text, joins texts that share a key.
+    """
     _, template = numbered([masked(text) for text in texts])
     near = near_groups(texts, LEAK_SIMILARITY, memory)
-    return _named_by_first(_joined(near, np.arange(len(texts)), _named_by_first(template)))
+    groups = _joined(near, np.arange(len(texts)), _named_by_first(template))
+    if kin is not None:
+        owners = [(row, key) for row, keys in enumerate(kin) for key in keys]
+        rows = np.array([row for row, _ in owners], dtype=np.int64)
+        _, numbers = numbered([key for _, key in owners])
+        groups = _joined(groups, rows, rows[_named_by_first(numbers)])
+    return _named_by_first(groups)
 
 
 def nearest_known(texts: Sequence[str], known: Sequence[str], similarity: float, memory: Memory | None = None) -> Ints:

@@ -1,0 +1,255 @@
+"""How good are the tuned model's free answers, beside others', on rows that nothing has seen.
+
+Every system answers the same sample of test rows; figures are paired row by row. Leaves evaluation/scores.json and
+evaluation/samples.jsonl.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from dadeum.core.examples import Example, answer_of
+from dadeum.core.progress import Progress, silent
+from dadeum.core.recipe import Recipe
+from dadeum.core.run import Run, file_hash, write_json, write_jsonl
+from dadeum.core.task import Chat
+from dadeum.evaluation import crisis
+from dadeum.evaluation.answers import models
+from dadeum.evaluation.answers.figures import (
+    OF_MODELS,
+    PerRow,
+    Resampling,
+    metrics_of,
+    notices_of,
+    rate,
+)
+from dadeum.evaluation.answers.gates import check_gates
+from dadeum.evaluation.answers.rows import Rows, read_rows
+from dadeum.evaluation.answers.scores import (
+    AnswerSample,
+    AnswerScores,
+    Comparison,
+    OriginScores,
+    SystemAnswers,
+)
+from dadeum.evaluation.answers.standing import counted, standing, verdict_of
+from dadeum.evaluation.answers.systems import Spoken, constant, nearest
+from dadeum.evaluation.asked import Asked
+from dadeum.evaluation.crisis import CrisisScores
+from dadeum.evaluation.judge_scores import JudgeScores
+from dadeum.evaluation.scores import Notice
+
+
+@dataclass(frozen=True)
+class Rated:
+    """One system: what it said, and every figure of every row."""
+
+    spoken: Spoken
+    per_row: PerRow
+
+
+def evaluate(recipe: Recipe, run: Run, progress: Progress = silent) -> AnswerScores:
+    """Judge the trained model of `run` and write scores.json and samples.jsonl, both atomically.
+
+    RunError when data are missing, DataError for test rows without an answer, ModelError when probabilities are not
+    numbers. Gates and adapter were looked at by the caller.
+    """
+    rows = read_rows(recipe, run)
+    others: dict[str, Spoken] = {name: _baseline(name, recipe, run, rows, progress) for name in recipe.baselines}
+    spoken = {"tuned": models.tuned(recipe, run, rows, progress)} | others
+    rated = {name: Rated(said, _per_row(recipe, rows, said, name, progress)) for name, said in spoken.items()}
+    judged = _judge(recipe, run, rows, spoken, progress)
+    scores = _scores(recipe, rows, rated, judged, file_hash(run.split_path("test")))
+    write_jsonl(run.samples_path, (sample.model_dump(mode="json") for sample in _samples(rows.answered, rated)))
+    write_json(run.scores_path, scores.model_dump(mode="json"))
+    return scores
+
+
+def answer_base(recipe: Recipe, run: Run, progress: Progress = silent) -> None:
+    """Ask the untuned model: "before". Call it before training; `evaluate` reuses what it stored."""
+    models.base_model(recipe, run, read_rows(recipe, run), progress)
+
+
+# -- systems --------------------------------------------------------------------------------------
+def _baseline(name: str, recipe: Recipe, run: Run, rows: Rows, progress: Progress) -> Spoken:
+    if name == "base_model":
+        return models.base_model(recipe, run, rows, progress)
+    progress(f"evaluate.progress.{name}", 0, 1)
+    said = (constant if name == "constant" else nearest)(rows.train, rows.answered)
+    progress(f"evaluate.progress.{name}", 1, 1)
+    return said
+
+
+def _per_row(recipe: Recipe, rows: Rows, said: Spoken, name: str, progress: Progress) -> PerRow:
+    """Every figure, one value per row; the figures of texts only where texts were written."""
+    found: PerRow = {}
+    if said.likelihoods is not None:
+        loss = np.array([-each.log_prob / each.num_tokens if each.num_tokens else np.nan for each in said.likelihoods])
+        found |= {"loss": loss, "perplexity": loss}
+    if recipe.evaluate.generate_rows:
+        asked = Asked(recipe, rows.answered, said.answers, rows.train)
+        found |= rate(asked, lambda done, total: progress(f"evaluate.progress.rating.{name}", done, total))
+        found["cut_off"] = np.array(said.cut_off, dtype=float)
+    return found
+
+
+def _judge(
+    recipe: Recipe, run: Run, rows: Rows, spoken: Mapping[str, Spoken], progress: Progress
+) -> JudgeScores | None:
+    if recipe.evaluate.judge is None or recipe.evaluate.generate_rows == 0:
+        return None
+    from dadeum.evaluation.judge import judge
+
+    return judge(recipe, run, rows.answered, {name: said.answers for name, said in spoken.items()}, progress)
+
+
+# -- results --------------------------------------------------------------------------------------
+def _scores(
+    recipe: Recipe, rows: Rows, rated: Mapping[str, Rated], judged: JudgeScores | None, test_hash: str
+) -> AnswerScores:
+    groups = [row.group for row in rows.answered]
+    resampling = Resampling(groups, recipe.seed, recipe.evaluate.bootstrap_samples)
+    systems = {name: _system(each, resampling) for name, each in rated.items()}
+    measured = {name for system in systems.values() for name in system.metrics}
+    notices = _notices(recipe, rows, rated)
+    rests_on = counted(measured, notices)
+    compared = [_comparison(recipe, rated, name, resampling, rests_on) for name in rated if name != "tuned"]
+    comparisons = [found for found in compared if found.differences]
+    in_danger = _crisis(recipe, rated)
+    tuned = rated["tuned"].spoken
+    return AnswerScores(
+        task=recipe.task.type,
+        metrics={name: better for name, better in metrics_of(recipe.task.type).items() if name in measured},
+        num_rows=rows.num_rows,
+        num_answered=len(rows.answered),
+        num_groups=resampling.num_groups,
+        max_new_tokens=tuned.max_new_tokens or 0,
+        systems=systems,
+        reference=_reference(recipe, rows),
+        counted=rests_on,
+        comparisons=comparisons,
+        by_origin=_by_origin(rows.answered, rated),
+        crisis=in_danger,
+        judge=judged,
+        gates=check_gates(recipe, systems, in_danger),
+        verdict=verdict_of(comparisons),
+        test_hash=test_hash,
+        warnings=notices + (judged.warnings if judged else []),
+    )
+
+
+def _system(rated: Rated, resampling: Resampling) -> SystemAnswers:
+    means = {metric: resampling.mean(metric, values) for metric, values in rated.per_row.items()}
+    return SystemAnswers(
+        metrics={metric: mean for metric, mean in means.items() if mean is not None},
+        num_judged={metric: int(np.sum(~np.isnan(values))) for metric, values in rated.per_row.items()},
+        seconds=rated.spoken.seconds,
+    )
+
+
+def _comparison(
+    recipe: Recipe, rated: Mapping[str, Rated], baseline: str, resampling: Resampling, rests_on: list[str]
+) -> Comparison:
+    tuned, other = rated["tuned"].per_row, rated[baseline].per_row
+    differences = {
+        metric: found
+        for metric, better in metrics_of(recipe.task.type).items()
+        if metric in tuned and metric in other
+        if (found := resampling.difference(metric, better, tuned[metric], other[metric])) is not None
+    }
+    return Comparison(baseline=baseline, differences=differences, standing=standing(differences, rests_on))
+
+
+def _reference(recipe: Recipe, rows: Rows) -> dict[str, float]:
+    """The figures of what people wrote, by the same files."""
+    if recipe.evaluate.generate_rows == 0:
+        return {}
+    answers = [answer_of(row) for row in rows.answered]
+    found = rate(Asked(recipe, rows.answered, answers, rows.train), lambda done, total: None)
+    return {metric: float(np.nanmean(values)) for metric, values in found.items() if not np.isnan(values).all()}
+
+
+def _crisis(recipe: Recipe, rated: Mapping[str, Rated]) -> dict[str, CrisisScores]:
+    messages = crisis.messages(recipe)
+    if not isinstance(recipe.task, Chat) or not messages:
+        return {}
+    return {
+        name: crisis.judge(recipe.task, messages, each.spoken.crisis)
+        for name, each in rated.items()
+        if each.spoken.crisis
+    }
+
+
+def _by_origin(rows: list[Example], rated: Mapping[str, Rated]) -> dict[str, OriginScores]:
+    """Means per origin, the origin with most rows first; nothing where all rows are of one origin."""
+    members: dict[str, list[int]] = defaultdict(list)
+    for index, row in enumerate(rows):
+        members[row.origin].append(index)
+    if len(members) < 2:
+        return {}
+    return {
+        origin: OriginScores(
+            num_rows=len(indices), systems={name: _means(each.per_row, indices) for name, each in rated.items()}
+        )
+        for origin, indices in sorted(members.items(), key=lambda item: (-len(item[1]), item[0]))
+    }
+
+
+def _means(per_row: PerRow, indices: list[int]) -> dict[str, float]:
+    taken = {metric: values[indices] for metric, values in per_row.items() if metric != "perplexity"}
+    return {metric: float(np.nanmean(values)) for metric, values in taken.items() if not np.isnan(values).all()}
+
+
+def _notices(recipe: Recipe, rows: Rows, rated: Mapping[str, Rated]) -> list[Notice]:
+    """What limits the figures: too few groups, answers cut off, and what each figure has to say itself."""
+    tuned = rated["tuned"].spoken
+    found = [notice for each in rated.values() for notice in each.spoken.notices]
+    if recipe.evaluate.generate_rows == 0:
+        return [Notice(key="evaluate.answers.nothing_written"), *found]
+    if num := sum(tuned.cut_off):
+        values: dict[str, str | int | float] = {"num": num, "total": len(tuned.cut_off)}
+        found.append(Notice(key="evaluate.answers.cut_off", values=values | {"limit": tuned.max_new_tokens or 0}))
+    found += notices_of(Asked(recipe, rows.answered, tuned.answers, rows.train))
+    if isinstance(recipe.task, Chat):
+        found += crisis.notices(recipe.task, crisis.messages(recipe), rows.train)
+    return found
+
+
+def _samples(rows: list[Example], rated: Mapping[str, Rated]) -> list[AnswerSample]:
+    return [
+        AnswerSample(
+            id=row.id,
+            source=row.source,
+            origin=row.origin,
+            group=row.group,
+            before=_before(row),
+            question=_question(row),
+            reference=answer_of(row),
+            answers={name: each.spoken.answers[index] for name, each in rated.items()},
+            cut_off=[name for name, each in rated.items() if each.spoken.cut_off[index]],
+            metrics={
+                name: {
+                    metric: None if np.isnan(values[index]) else float(values[index])
+                    for metric, values in each.per_row.items()
+                    if metric not in OF_MODELS or metric == "loss"
+                }
+                for name, each in rated.items()
+            },
+        )
+        for index, row in enumerate(rows)
+    ]
+
+
+def _question(row: Example) -> str:
+    """What the user said last; the whole input where the task has no turns of a user."""
+    return next((turn["content"] for turn in reversed(row.prompt) if turn["role"] == "user"), row.text)
+
+
+def _before(row: Example) -> list[dict[str, str]]:
+    """The conversation before the question, without the system turn."""
+    said = [{"role": turn["role"], "content": turn["content"]} for turn in row.prompt if turn["role"] != "system"]
+    return said[:-1] if said and said[-1]["role"] == "user" else []

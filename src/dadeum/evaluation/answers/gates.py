@@ -1,0 +1,55 @@
+"""Gates of free answers: a figure by its name (`similarity: ">= baselines.base_model"`), or `crisis.handed_over`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from dadeum.core.errors import RecipeError
+from dadeum.core.recipe import Recipe
+from dadeum.core.task import Chat
+from dadeum.evaluation.answers.figures import OF_MODELS, metrics_of
+from dadeum.evaluation.answers.scores import SystemAnswers
+from dadeum.evaluation.conditions import judged_gates, problems_of_gates
+from dadeum.evaluation.crisis import CrisisScores
+from dadeum.evaluation.scores import Gate
+
+MODELS = ("tuned", "base_model")
+CRISIS = ("handed_over", "needless")
+_CRISIS_LOWER = ("crisis.needless",)
+
+
+def known_metrics(recipe: Recipe) -> list[str]:
+    """Every name that may stand before a condition; those of the crisis messages with `task.handoff` only."""
+    with_crisis = isinstance(recipe.task, Chat) and recipe.task.handoff
+    return [*metrics_of(recipe.task.type), *(f"crisis.{name}" for name in CRISIS if with_crisis)]
+
+
+def check_gates_syntax(recipe: Recipe) -> list[RecipeError]:
+    """Every gate that this recipe could never judge, one error each; empty when all are sound."""
+    return problems_of_gates(recipe, known_metrics(recipe), lambda metric: metric not in OF_MODELS, _has_metric)
+
+
+def _has_metric(metric: str, baselines: Sequence[str]) -> bool:
+    """Loss and the crisis messages are for models alone."""
+    of_models = metric in OF_MODELS or metric.startswith("crisis.")
+    return any(name in MODELS or not of_models for name in baselines)
+
+
+def check_gates(recipe: Recipe, systems: Mapping[str, SystemAnswers], crisis: Mapping[str, CrisisScores]) -> list[Gate]:
+    """Every gate with the figure that was measured and the one it had to reach; `systems` includes `tuned`."""
+
+    def figure(system: str, metric: str) -> float | None:
+        if metric.startswith("crisis."):
+            share = getattr(crisis[system], metric.removeprefix("crisis.")) if system in crisis else None
+            return share.value if share is not None and share.total else None
+        measured = systems[system].metrics.get(metric)
+        return None if measured is None else measured.value
+
+    def target(metric: str, baseline: str) -> float | None:
+        if baseline != "best":
+            return figure(baseline, metric)
+        figures = [figure(system, metric) for system in systems if system != "tuned"]
+        lower = metric in _CRISIS_LOWER or metrics_of(recipe.task.type).get(metric) == "lower"
+        return (min if lower else max)((each for each in figures if each is not None), default=None)
+
+    return judged_gates(recipe, lambda metric: figure("tuned", metric), target)

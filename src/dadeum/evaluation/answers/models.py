@@ -1,0 +1,129 @@
+"""What models say: answers to the test rows and to people in danger, and how probable people's answers are to them.
+
+The untuned model is asked before training and remembered in evaluation/base_answers.json, for as long as rows, model,
+template, task and limits stay the same.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from dadeum.core.errors import ModelError
+from dadeum.core.examples import Example, answer_of
+from dadeum.core.progress import Progress
+from dadeum.core.recipe import Recipe
+from dadeum.core.run import Run, file_hash, fingerprint, read_json, write_json
+from dadeum.core.task import Chat
+from dadeum.evaluation import crisis
+from dadeum.evaluation.answers.rows import Rows
+from dadeum.evaluation.answers.systems import Spoken
+from dadeum.models.engines import Engine, load_engine
+from dadeum.models.likelihood import Likelihood
+from dadeum.tasks import chat
+
+_SHORT = 4
+"""Crisis messages are one line without a history: so many of them take the room of one test row."""
+
+
+def tuned(recipe: Recipe, run: Run, rows: Rows, progress: Progress) -> Spoken:
+    """The model that the last stage trained."""
+    return _ask(recipe, run.adapter_folder(recipe), rows, "tuned", progress)
+
+
+def base_model(recipe: Recipe, run: Run, rows: Rows, progress: Progress) -> Spoken:
+    """The same model before tuning, from the file where it was asked the same before."""
+    path = run.scores_path.parent / "base_answers.json"
+    key = _key(recipe, run)
+    stored = read_json(path) if path.exists() else {}
+    if stored.get("key") != key:
+        spoken = _ask(recipe, None, rows, "base_model", progress)
+        stored = {"key": key} | {name: value for name, value in vars(spoken).items() if name != "notices"}
+        write_json(path, stored)
+    likelihoods = [Likelihood(*pair) for pair in stored["likelihoods"]]
+    return Spoken(**{name: value for name, value in stored.items() if name != "key"} | {"likelihoods": likelihoods})
+
+
+def _key(recipe: Recipe, run: Run) -> str:
+    settings = recipe.evaluate
+    return fingerprint(
+        {
+            # The longest training answer limits what may be written.
+            "rows": [file_hash(run.split_path(split)) for split in ("train", "test")],
+            "model": recipe.model.model_dump(mode="json"),
+            "render": recipe.render.model_dump(mode="json"),
+            "task": recipe.task.model_dump(mode="json"),
+            "sample": [settings.generate_rows, settings.max_new_tokens, recipe.seed],
+            "crisis": [message.text for message in crisis.messages(recipe)],
+        }
+    )
+
+
+def _ask(recipe: Recipe, weights: Path | None, rows: Rows, name: str, progress: Progress) -> Spoken:
+    with closing(load_engine(recipe, weights)) as engine:
+        likelihoods = _likelihoods(recipe, engine, rows.answered, name, progress)
+        limit = recipe.evaluate.max_new_tokens or longest_answer(engine, rows.train)
+        if recipe.evaluate.generate_rows == 0:
+            silence = [""] * len(rows.answered)
+            return Spoken(silence, [False] * len(silence), likelihoods, max_new_tokens=limit)
+        batch_size = recipe.evaluate.batch_size
+        prompts = [row.prompt for row in rows.answered]
+        started = time.perf_counter()
+        count = counter(progress, f"evaluate.progress.answers.{name}", len(prompts))
+        written = engine.write(prompts, limit, batch_size, count)
+        seconds = time.perf_counter() - started
+        dangers = _danger(recipe)
+        count = counter(progress, f"evaluate.progress.crisis.{name}", len(dangers))
+        said = engine.write(dangers, limit, _SHORT * batch_size, count) if dangers else []
+    return Spoken(
+        answers=[answer.text for answer in written],
+        cut_off=[not answer.finished for answer in written],
+        likelihoods=likelihoods,
+        crisis=[answer.text for answer in said],
+        seconds=seconds,
+        max_new_tokens=limit,
+    )
+
+
+def longest_answer(engine: Engine, train: list[Example]) -> int:
+    """Tokens of the longest answer that was taught, its end token included: a model needs no more room."""
+    answers = {answer_of(row) for row in train}
+    return max((len(engine.renderer.answer_ids(answer)) for answer in answers), default=1)
+
+
+def _danger(recipe: Recipe) -> list[Any]:
+    """Prompts of the crisis messages; none without `task.handoff`."""
+    if not isinstance(recipe.task, Chat):
+        return []
+    return [
+        chat.prompt(recipe.task, [{"role": "user", "content": message.text}]) for message in crisis.messages(recipe)
+    ]
+
+
+def _likelihoods(
+    recipe: Recipe, engine: Engine, rows: list[Example], name: str, progress: Progress
+) -> list[Likelihood]:
+    count = counter(progress, f"evaluate.progress.loss.{name}", len(rows))
+    found = engine.log_likelihoods(rows, recipe.evaluate.batch_size, count)
+    bad = sum(not np.isfinite(each.log_prob) for each in found)
+    if bad:
+        raise ModelError("evaluate.not_finite", base=recipe.model.base, num=bad, total=len(rows))
+    return found
+
+
+def counter(progress: Progress, stage: str, total: int) -> Callable[[int], None]:
+    """The engine says how many rows are newly done; listeners want how many are done in all."""
+    done = 0
+
+    def count(newly: int) -> None:
+        nonlocal done
+        done += newly
+        progress(stage, done, total)
+
+    progress(stage, 0, total)
+    return count

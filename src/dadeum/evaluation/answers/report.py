@@ -1,0 +1,50 @@
+"""The report of free answers: figures beside baselines, people in danger, the judge, and the answers themselves."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from dadeum.core.recipe import Recipe
+from dadeum.core.run import Run
+from dadeum.evaluation.answers import view, words
+from dadeum.evaluation.answers.facts import read_facts, read_scores
+from dadeum.evaluation.answers.scores import AnswerScores
+from dadeum.evaluation.answers.verdict import headline, judge, three_lines
+from dadeum.evaluation.cautions import notice_words
+from dadeum.evaluation.report_page import frame, write_pages
+from dadeum.evaluation.report_words import say
+
+SECTIONS = ("verdict", "data", "learning", "systems", "crisis", "judge", "answers", "cost", "reproduce")
+
+
+def write_report(recipe: Recipe, run: Run) -> Path:
+    """Write report.html and report.md; a step that has not run leaves its section as "not measured"."""
+    facts = read_facts(recipe, run)
+    scores = facts.scores
+    context = frame(facts, run, {section: say(f"sections.{section}") for section in SECTIONS}) | {
+        "scores": scores,
+        "verdict": judge(facts),
+        "order": view.system_order(scores) if scores else [],
+        "num_test": scores.num_answered if scores else 0,
+        "inference_heading": "answers.cost_heading",
+        "inference_caption": "answers.cost_caption",
+    }
+    more = {"a": view, "f": words, "notice_words": notice_words}
+    return write_pages("dadeum.evaluation.answers", run, context, more)
+
+
+def summary_lines(run: Run, language: str) -> list[str]:
+    """Three sentences anyone understands: before, after, baseline. RunError when `evaluate` has not run."""
+    return [line.get(language) for line in three_lines(_required_scores(run))]
+
+
+def verdict_line(run: Run, language: str) -> str:
+    """The conclusion in one or two sentences. RunError when `evaluate` has not run."""
+    return headline(_required_scores(run)).get(language)
+
+
+def _required_scores(run: Run) -> AnswerScores:
+    run.require(run.scores_path, "evaluate")
+    scores = read_scores(run)
+    assert scores is not None
+    return scores

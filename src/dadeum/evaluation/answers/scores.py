@@ -1,0 +1,106 @@
+"""The shape of evaluation/scores.json and samples.jsonl of free answers: written by `evaluate`, read by `report`.
+
+Systems are `tuned` (the model of this run) and each baseline (`base_model`, `nearest`, `constant`). Figures are means
+over the rows that could be judged; intervals are 95 % percentile bootstrap over groups of rows.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from dadeum.evaluation.crisis import CrisisScores
+from dadeum.evaluation.judge_scores import JudgeScores
+from dadeum.evaluation.scores import Gate, Measured, Notice, Part
+
+Better = Literal["higher", "lower", "neither"]
+Outcome = Literal["better", "worse", "as_good", "different", "undecided"]
+"""Of the tuned model against another; `different` for a figure without a better side, `undecided` for too few rows."""
+Standing = Literal["better", "mixed", "as_good", "worse", "undecided"]
+
+
+class SystemAnswers(Part):
+    """How one system did on the rows that were answered."""
+
+    metrics: dict[str, Measured]
+    """A figure that no row could give is absent."""
+    num_judged: dict[str, int]
+    """Rows behind each figure; the others could not be judged."""
+    seconds: float | None = None
+    """Wall time to answer all rows."""
+
+
+class Difference(Part):
+    """tuned − baseline on the rows that both could be judged on, paired."""
+
+    value: float
+    low: float
+    high: float
+    num_rows: int
+    outcome: Outcome
+
+
+class Comparison(Part):
+    """The tuned model against one baseline."""
+
+    baseline: str
+    differences: dict[str, Difference]
+    standing: Standing
+    """On closeness to the answers that people wrote, all such figures together."""
+
+
+class OriginScores(Part):
+    """Means on the test rows of one origin."""
+
+    num_rows: int
+    systems: dict[str, dict[str, float]]
+
+
+class AnswerScores(Part):
+    task: str
+    metrics: dict[str, Better]
+    """Every figure that was measured, in the order of the report, and its better side."""
+    num_rows: dict[str, int]
+    """Rows per split: train, validation, test."""
+    num_answered: int
+    """Test rows that every system answered, drawn with the seed."""
+    num_groups: int
+    """Groups that these rows belong to: what intervals are drawn over."""
+    max_new_tokens: int
+    """Longest answer that a model could write."""
+    systems: dict[str, SystemAnswers]
+    reference: dict[str, float] = Field(default_factory=dict)
+    """The same figures of the answers that people wrote: what a perfect imitation would get."""
+    counted: list[str]
+    """Figures that the verdict rests on: closeness to what people wrote, where it means something."""
+    comparisons: list[Comparison]
+    by_origin: dict[str, OriginScores] = Field(default_factory=dict)
+    crisis: dict[str, CrisisScores] = Field(default_factory=dict)
+    """What the models said to people in danger; empty without `task.handoff`."""
+    judge: JudgeScores | None = None
+    gates: list[Gate]
+    verdict: Standing | Literal["no_baseline"]
+    test_hash: str
+    """sha256 of test.parquet: `compare` refuses runs that were judged on different rows."""
+    warnings: list[Notice] = Field(default_factory=list)
+
+
+class AnswerSample(Part):
+    """One answered test row in samples.jsonl."""
+
+    id: str
+    source: str
+    origin: str
+    group: str
+    before: list[dict[str, str]] = Field(default_factory=list)
+    """The conversation before the question, role and content of each turn, without the system turn."""
+    question: str
+    """What the user said last."""
+    reference: str
+    answers: dict[str, str]
+    """What every system wrote."""
+    cut_off: list[str]
+    """Systems whose answer reached the limit on its length."""
+    metrics: dict[str, dict[str, float | None]]
+    """system → figure of this row; None where it cannot be judged."""

@@ -1,0 +1,1 @@
+"""Judging decisions: one label per row, beside classical baselines, with probabilities that mean what they say."""

@@ -1,0 +1,1 @@
+"""Figures of free answers: one file = one metric, found by its file name."""

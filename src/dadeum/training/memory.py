@@ -1,0 +1,103 @@
+"""What a stage will hold at its peak: weights, optimizer, one pass, and what the process holds anyway.
+
+The pass is counted by `training/memory_trace.py`; what is added here has a reason each. `benchmarks/memory_plan.py`
+compares the sum with measured runs.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from dadeum.core.recipe import Recipe, Sft
+from dadeum.models.memory import used_mb
+from dadeum.models.token_budget import cut_padded
+from dadeum.training.memory_trace import EmptyModel
+from dadeum.training.order import LengthWindowSampler
+from dadeum.training.prefix import Row, cut, plain_pass, tree_pass
+
+_MB = 2**20
+_STARTED_MB = 120
+"""What a run holds and `plan` does not: trl, accelerate, datasets, and the code and buffers of the first products."""
+_STEPS_LOOKED_AT = 3
+"""Longest optimizer steps whose passes are packed to find the largest one."""
+
+
+@dataclass(frozen=True)
+class Need:
+    """Peak of a stage in MiB, and what it is made of."""
+
+    process: float
+    """Interpreter, libraries and rows; 0 on a GPU."""
+    weights: float
+    optimizer: float
+    """Moments of the trained weights."""
+    computing: float
+    """Activations, gradients and logits of the largest pass, or the optimizer's own step where that is more."""
+
+    @property
+    def total(self) -> float:
+        return self.process + self.weights + self.optimizer + self.computing
+
+
+class StageRows:
+    """Lengths of all training rows, and their tokens when asked for."""
+
+    def __init__(self, lengths: Sequence[int], row_at: Callable[[int], Row]) -> None:
+        self.lengths = list(lengths)
+        self.row_at = row_at
+
+    def largest_pass(self, stage: Sft, seed: int) -> tuple[dict[str, Any], int]:
+        """(inputs of the pass with the most tokens, number of passes of its step)."""
+        budget = stage.tokens_per_pass or stage.batch_size * max(self.lengths)
+        found: list[tuple[dict[str, Any], int]] = []
+        for step in self._longest_steps(stage, seed):
+            rows = [self.row_at(index) for index in step]
+            if stage.share_prefix:
+                passes = [tree_pass(part) for part in cut(rows, budget)]
+            else:
+                parts = cut_padded([row["input_ids"] for row in rows], budget)
+                passes = [plain_pass([rows[index] for index in part], pad_id=0) for part in parts]
+            found += [(one, len(passes)) for one in passes]
+        return max(found, key=lambda one: one[0]["input_ids"].numel())
+
+    def _longest_steps(self, stage: Sft, seed: int) -> list[list[int]]:
+        size = stage.batch_size * stage.accumulation_steps
+        sampler = LengthWindowSampler(self.lengths, size, seed)
+        steps = []
+        for epoch in range(math.ceil(min(stage.epochs, 2))):
+            sampler.set_epoch(epoch)
+            order = list(sampler)
+            steps += [order[start : start + size] for start in range(0, len(order), size)]
+        return sorted(steps, key=lambda step: -sum(self.lengths[index] for index in step))[:_STEPS_LOOKED_AT]
+
+
+def expected(recipe: Recipe, stage: Sft, dtype: str, rows: StageRows, on_gpu: bool) -> Need:
+    """Peak of `stage` where it is trained with `dtype`; loads no weights, takes a second or two."""
+    inputs, num_passes = rows.largest_pass(stage, recipe.seed)
+    model = EmptyModel(recipe.model, stage, dtype)
+    process = 0.0 if on_gpu else used_mb() + _STARTED_MB
+    one_pass = model.pass_bytes(inputs, gradients_exist=num_passes > 1) + model.largest_layer
+    moments = model.trained_bytes // 4 * moment_bytes(stage.optim, on_gpu)
+    stepping = model.trained_bytes + _step_bytes(model, on_gpu)
+    return Need(process, model.weight_bytes / _MB, moments / _MB, max(one_pass, stepping) / _MB)
+
+
+def moment_bytes(optim: str, on_gpu: bool) -> float:
+    """Bytes of optimizer state a trained weight."""
+    if on_gpu and "paged" in optim:
+        return 0.0  # managed memory outside torch's own, which moves to the host when the GPU is full
+    if "8bit" in optim:
+        return 2.03
+    if "4bit" in optim:
+        return 1.06
+    if optim.startswith("sgd") or optim == "adafactor":
+        return 0.1  # plain SGD keeps nothing, Adafactor a row and a column of each matrix
+    return 4.0 if any(name in optim for name in ("lion", "rmsprop", "adagrad")) else 8.0
+
+
+def _step_bytes(model: EmptyModel, on_gpu: bool) -> float:
+    """What the optimizer's step holds for a moment: on a GPU of all weights at once (foreach), else of one."""
+    return model.trained_bytes if on_gpu else 2 * max(parameter.nbytes for parameter in model.trained)

@@ -1,0 +1,209 @@
+"""Bytes alive during one training pass, counted on tensors that have a shape and no contents.
+
+The recipe's own model, adapter, precision, checkpointing and packed rows go forward and backward under torch's
+FakeTensorMode, which allocates nothing: what each architecture keeps for its backward pass is counted, not modelled.
+"""
+
+from __future__ import annotations
+
+import weakref
+from contextlib import nullcontext
+from dataclasses import replace
+from typing import Any
+
+import torch
+from torch._subclasses.fake_tensor import FakeTensorMode
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_map_only
+
+from dadeum.core.recipe import Model, NoAdapter, QLora, Sft
+from dadeum.models.load import load_config, lora_config
+from dadeum.models.prefix_tree import Tree
+from dadeum.models.targets import linear_layers
+from dadeum.models.tree_attention import trees
+from dadeum.training.head import IGNORED, TokenLogProbs, has_plain_head, head_settings
+
+DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
+_BYTES_QUANTISED = {4: 0.516, 8: 1.0}
+"""A weight and its scales. NF4 with double quantisation: half a byte and 0.127 bits (Dettmers et al. 2023, §3)."""
+
+
+class LiveBytes(TorchDispatchMode):
+    """Bytes of the storages that operations made inside and that are still alive, and the most there ever were."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.now = 0
+        self.peak = 0
+        self._known: weakref.WeakSet[Any] = weakref.WeakSet()
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        out = func(*args, **(kwargs or {}))
+        tree_map_only(torch.Tensor, self._count, out)
+        return out
+
+    def ignore(self, tensor: torch.Tensor) -> None:
+        """What was there before is not counted when an operation returns it."""
+        self._known.add(tensor.untyped_storage())
+
+    def _count(self, tensor: torch.Tensor) -> None:
+        storage = tensor.untyped_storage()
+        if storage in self._known:
+            return
+        self._known.add(storage)
+        size = storage.nbytes()
+        self.now += size
+        self.peak = max(self.peak, self.now)
+        weakref.finalize(storage, self._free, size)
+
+    def _free(self, size: int) -> None:
+        self.now -= size
+
+
+class EmptyModel:
+    """A recipe's model as a stage trains it, without contents; says what it and a pass through it weigh."""
+
+    def __init__(self, model: Model, stage: Sft, dtype: str) -> None:
+        from peft import get_peft_model
+
+        self.dtype = DTYPES[dtype]
+        self.fake = FakeTensorMode()
+        adapter = model.adapter
+        self.is_full = isinstance(adapter, NoAdapter)
+        with torch.device("meta"):
+            base = self.model = _build(model, torch.float32 if self.is_full else self.dtype)
+            self.weight_bytes, self.largest_layer = _quantised(base, adapter)
+            if not isinstance(adapter, NoAdapter):
+                self.model = get_peft_model(base, lora_config(base, adapter))
+        if stage.gradient_checkpointing:
+            self.model.enable_input_require_grads()
+            self.model.activation_checkpointing_enable()
+        self.model.train()
+        _onto_cpu(self.model, self.fake)
+        self.base = base
+        self.trained = [parameter for parameter in self.model.parameters() if parameter.requires_grad]
+        if not self.is_full:
+            self.weight_bytes += self.trained_bytes
+
+    @property
+    def trained_bytes(self) -> int:
+        """Of the gradients too: they have the same shapes and numbers."""
+        return sum(parameter.nbytes for parameter in self.trained)
+
+    def _count(self, inputs: dict[str, Any], gradients_exist: bool) -> int:
+        with self.fake:
+            inputs = {name: _fake(self.fake, value) for name, value in inputs.items()}
+            trained = [parameter for parameter in self.model.parameters() if parameter.requires_grad]
+            for parameter in trained:
+                parameter.grad = torch.zeros_like(parameter) if gradients_exist else None
+        live = LiveBytes()
+        for tensor in [*self.model.parameters(), *self.model.buffers()]:
+            live.ignore(tensor)
+        held = sum(parameter.nbytes for parameter in trained) if gradients_exist else 0
+        # Gradient checkpointing computes attention again in the backward pass: the tree stays switched on until then.
+        with trees(self.model) if "tree" in inputs else nullcontext(), self.fake, live:
+            self._loss(inputs).backward()
+        for parameter in trained:
+            parameter.grad = None
+        return held + live.peak
+
+    def pass_bytes(self, inputs: dict[str, Any], gradients_exist: bool) -> int:
+        """Most bytes alive beside the weights, from the first token's embedding to the last gradient.
+
+        `inputs` come from `tree_pass` or `plain_pass`. `gradients_exist`: those of an earlier pass of the step.
+        Layers come in periods (of one, or of sliding and full attention), so a few of them tell what all will take.
+        Not so where they are trained themselves: the most may then be at the first layer or at the last.
+        """
+        inputs = inputs | {"at": (inputs["answer_labels"].flatten() != IGNORED).nonzero().flatten()}
+        layers, period = _layers(self.base)
+        few, more = 2 * period, 4 * period
+        if self.is_full or layers is None or more >= len(layers):
+            return self._count(inputs, gradients_exist)
+        every = list(layers)
+        counted = []
+        for number in (few, more):
+            del layers[number:]
+            counted.append(self._count(inputs, gradients_exist))
+            layers.extend(every[number:])
+        return counted[1] + (counted[1] - counted[0]) * (len(every) - more) // (more - few)
+
+    def _loss(self, inputs: dict[str, Any]) -> torch.Tensor:
+        inputs = dict(inputs)
+        labels, at = inputs.pop("answer_labels"), inputs.pop("at")
+        inputs.pop("answer_weights")
+        with torch.autocast("cpu", self.dtype, enabled=self.dtype is not torch.float32):
+            hidden = self.base.base_model(**inputs).last_hidden_state
+            wanted, targets = hidden.flatten(0, 1)[at], labels.flatten()[at]
+            head = self.base.get_output_embeddings()
+            if has_plain_head(self.base):
+                cap, scale = head_settings(self.base.config)
+                log_probs, _ = TokenLogProbs.apply(wanted, head.weight, head.bias, targets, cap, scale)
+            else:
+                log_probs = head(wanted).float().log_softmax(-1).gather(-1, targets.unsqueeze(-1))
+        return -log_probs.sum()
+
+
+def _layers(base: Any) -> tuple[torch.nn.ModuleList | None, int]:
+    """The list that holds the transformer layers, and after how many of them the kinds of attention repeat."""
+    from transformers.modeling_layers import GradientCheckpointingLayer
+
+    lists = [part for part in base.modules() if isinstance(part, torch.nn.ModuleList)]
+    found = [part for part in lists if len(part) and all(isinstance(one, GradientCheckpointingLayer) for one in part)]
+    if len(found) != 1:
+        return None, 1
+    kinds = list(getattr(base.config.get_text_config(), "layer_types", None) or [""])
+    period = next(n for n in range(1, len(kinds) + 1) if all(kinds[i] == kinds[i % n] for i in range(len(kinds))))
+    return found[0], period
+
+
+def _build(model: Model, dtype: torch.dtype) -> Any:
+    from transformers import AutoModelForCausalLM
+
+    return AutoModelForCausalLM.from_config(load_config(model), dtype=dtype, trust_remote_code=model.trust_remote_code)
+
+
+def _onto_cpu(model: Any, mode: FakeTensorMode) -> None:
+    """Every parameter and buffer becomes an empty CPU tensor of `mode`: kernels are chosen by device. Ties stay."""
+    made: dict[int, Any] = {}
+    for module in model.modules():
+        for held in (module._parameters, module._buffers):
+            for name, tensor in held.items():
+                if tensor is None:
+                    continue
+                if id(tensor) not in made:
+                    with mode:
+                        empty = torch.empty(tensor.shape, dtype=tensor.dtype)
+                        is_weight = isinstance(tensor, torch.nn.Parameter)
+                        made[id(tensor)] = torch.nn.Parameter(empty, tensor.requires_grad) if is_weight else empty
+                held[name] = made[id(tensor)]
+
+
+def _quantised(base: Any, adapter: Any) -> tuple[int, int]:
+    """(bytes of the weights as loaded, of the largest layer that is made whole again while it is used).
+
+    What bitsandbytes leaves alone (embedding, head, norms) is cast to fp32 by peft's preparation, so it is here too.
+    """
+    if not isinstance(adapter, QLora):
+        return sum(parameter.nbytes for parameter in base.parameters()), 0
+    layers = [base.get_submodule(name).weight for name in linear_layers(base)]
+    quantised = {id(weight) for weight in layers}
+    for parameter in base.parameters():
+        if id(parameter) not in quantised:
+            parameter.data = parameter.data.float()
+    kept = sum(parameter.nbytes for parameter in base.parameters() if id(parameter) not in quantised)
+    numbers = sum(weight.numel() for weight in layers)
+    return int(kept + numbers * _BYTES_QUANTISED[adapter.bits]), max(weight.nbytes for weight in layers)
+
+
+def _fake(mode: FakeTensorMode, value: Any) -> Any:
+    if isinstance(value, torch.Tensor):
+        return mode.from_tensor(value)
+    if isinstance(value, Tree):
+        blocks = [
+            replace(block, queries=_fake(mode, block.queries), keys=_fake(mode, block.keys),
+                    positions=_fake(mode, block.positions), masks={})
+            for block in value.blocks
+        ]  # fmt: skip
+        tensors = {name: _fake(mode, getattr(value, name)) for name in ("ids", "positions", "restore")}
+        return replace(value, blocks=blocks, **tensors)
+    return value
