@@ -107,3 +107,8 @@ def test_remote_code_is_announced_once(tmp_path, caplog):
     said = [record for record in caplog.records if "trust_remote_code" in record.getMessage()]
     assert len(said) == 1
     assert str(tmp_path) in load.remote_code_note(asked)
+
+
+def test_the_packaged_model_reads_digits_one_by_one() -> None:
+    cut = load._smollm_splitting().pre_tokenize_str("call 109")
+    assert [piece for piece, _ in cut] == ["call", "\u0120", "1", "0", "9"]

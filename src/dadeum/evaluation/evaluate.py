@@ -14,6 +14,7 @@ from dadeum.core.recipe import Recipe
 from dadeum.core.run import Run
 from dadeum.core.task import Decide
 from dadeum.evaluation.gates import check_gates_syntax
+from dadeum.evaluation.judge import judge_problems
 
 if TYPE_CHECKING:
     from dadeum.evaluation.answers.scores import AnswerScores
@@ -23,12 +24,12 @@ if TYPE_CHECKING:
 def evaluate(recipe: Recipe, run: Run, progress: Progress = silent) -> Scores | AnswerScores:
     """Judge the trained model of `run`.
 
-    RecipeError for a gate that cannot be judged, RunError when data or adapter are missing, DataError for test rows
-    that cannot be judged, ModelError when the model's scores are not numbers.
+    RecipeError for a gate that cannot be judged, MissingExtra for a judge without its package, RunError when data or
+    adapter are missing, DataError for test rows that cannot be judged, ModelError when scores are not numbers.
     """
-    problems = check_gates_syntax(recipe)
+    problems = [*check_gates_syntax(recipe), *judge_problems(recipe)]
     if problems:
-        raise problems[0] if len(problems) == 1 else Problems(list(problems))
+        raise problems[0] if len(problems) == 1 else Problems(problems)
     run.require(run.adapter_folder(recipe), "train")
     if isinstance(recipe.task, Decide):
         from dadeum.evaluation.decide.evaluate import evaluate as judge_decisions

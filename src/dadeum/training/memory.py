@@ -82,7 +82,8 @@ def expected(recipe: Recipe, stage: Sft, dtype: str, rows: StageRows, on_gpu: bo
     one_pass = model.pass_bytes(inputs, gradients_exist=num_passes > 1) + model.largest_layer
     moments = model.trained_bytes // 4 * moment_bytes(stage.optim, on_gpu)
     stepping = model.trained_bytes + _step_bytes(model, on_gpu)
-    return Need(process, model.weight_bytes / _MB, moments / _MB, max(one_pass, stepping) / _MB)
+    weights = model.weight_bytes + (0 if on_gpu else model.mapped_bytes)
+    return Need(process, weights / _MB, moments / _MB, max(one_pass, stepping) / _MB)
 
 
 def moment_bytes(optim: str, on_gpu: bool) -> float:

@@ -73,8 +73,12 @@ class EmptyModel:
         with torch.device("meta"):
             base = self.model = _build(model, torch.float32 if self.is_full else self.dtype)
             self.weight_bytes, self.largest_layer = _quantised(base, adapter)
+            linear_bytes = sum(base.get_submodule(name).weight.nbytes for name in linear_layers(base))
             if not isinstance(adapter, NoAdapter):
                 self.model = get_peft_model(base, lora_config(base, adapter))
+        # What is not quantised is read where the file is mapped, uncast, which keeps all of the file in memory.
+        stays = self.largest_layer and self.dtype is torch.float32 and load_config(model).dtype is torch.float32
+        self.mapped_bytes = linear_bytes if stays else 0
         if stage.gradient_checkpointing:
             self.model.enable_input_require_grads()
             self.model.activation_checkpointing_enable()

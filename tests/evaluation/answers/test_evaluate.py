@@ -12,6 +12,7 @@ from dadeum.core.errors import DataError, ModelError, RecipeError, RunError
 from dadeum.core.examples import read_examples
 from dadeum.core.run import Run, file_hash, read_json, read_jsonl
 from dadeum.evaluation import crisis
+from dadeum.evaluation.answers import models
 from dadeum.evaluation.answers.scores import AnswerSample, AnswerScores
 from dadeum.evaluation.evaluate import evaluate, score_base
 from dadeum.evaluation.report import verdict_line, write_report
@@ -131,6 +132,15 @@ def test_crisis_messages_come_under_the_instruction(made: tuple[Any, Any], engin
     recipe, run = made
     evaluate(recipe, run)
     assert f"write {len(crisis.messages(recipe))} within 71" in engines.tuned.calls
+
+
+def test_people_in_danger_are_asked_as_the_training_rows_are(chat_world: Any) -> None:
+    recipe = chat_world.recipe_with(task={"instruction": None})
+    rows = [chat_world.row(recipe, number) for number in range(3)]
+    own = [replace(row, prompt=[{"role": "system", "content": "상담사"}, *row.prompt]) for row in rows[:2]]
+    for train, opening in (([*own, rows[2]], ["system", "user"]), ([own[0], *rows[1:]], ["user"]), ([], ["user"])):
+        prompts = models.danger_prompts(recipe, train)
+        assert {tuple(turn["role"] for turn in prompt) for prompt in prompts} == {tuple(opening)}
 
 
 def test_without_generation_the_loss_of_all_rows_is_left(tmp_path: Path, chat_world: Any, engines: Any) -> None:

@@ -7,15 +7,15 @@ template, task and limits stay the same.
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from dadeum.core.errors import ModelError
-from dadeum.core.examples import Example, answer_of
+from dadeum.core.examples import Example, Turn, answer_of
 from dadeum.core.progress import Progress
 from dadeum.core.recipe import Recipe
 from dadeum.core.run import Run, file_hash, fingerprint, read_json, write_json
@@ -77,7 +77,7 @@ def _ask(recipe: Recipe, weights: Path | None, rows: Rows, name: str, progress: 
         count = counter(progress, f"evaluate.progress.answers.{name}", len(prompts))
         written = engine.write(prompts, limit, batch_size, count)
         seconds = time.perf_counter() - started
-        dangers = _danger(recipe)
+        dangers = danger_prompts(recipe, rows.train)
         count = counter(progress, f"evaluate.progress.crisis.{name}", len(dangers))
         said = engine.write(dangers, limit, _SHORT * batch_size, count) if dangers else []
     return Spoken(
@@ -96,12 +96,16 @@ def longest_answer(engine: Engine, train: list[Example]) -> int:
     return max((len(engine.renderer.answer_ids(answer)) for answer in answers), default=1)
 
 
-def _danger(recipe: Recipe) -> list[Any]:
-    """Prompts of the crisis messages; none without `task.handoff`."""
+def danger_prompts(recipe: Recipe, train: list[Example]) -> list[list[Turn]]:
+    """Prompts of the crisis messages, under the system turn that most training rows have; none without a hand-off."""
     if not isinstance(recipe.task, Chat):
         return []
+    openings = Counter(row.prompt[0]["content"] if row.prompt[0]["role"] == "system" else "" for row in train)
+    commonest = max(openings, key=lambda opening: openings[opening], default="")
+    system: list[Turn] = [{"role": "system", "content": commonest}] if commonest else []
     return [
-        chat.prompt(recipe.task, [{"role": "user", "content": message.text}]) for message in crisis.messages(recipe)
+        chat.prompt(recipe.task, [*system, {"role": "user", "content": message.text}])
+        for message in crisis.messages(recipe)
     ]
 
 
