@@ -17,7 +17,14 @@ from dadeum.training import fit as fitting
 from dadeum.training.fit import Fit, fit
 from dadeum.training.memory import Need, StageRows, moment_bytes
 from dadeum.training.memory_trace import EmptyModel, LiveBytes
-from dadeum.training.prefix import rows_to_try, tree_pass
+from dadeum.training.prefix import (
+    gradients,
+    plain_pass,
+    relative_difference,
+    rows_to_try,
+    transformer_layers,
+    tree_pass,
+)
 from tests.tiny import decide_recipe
 
 FP32 = Precision("fp32", "train.precision.asked", {}, None)
@@ -119,10 +126,35 @@ def test_optimizers_hold_what_they_hold():
 
 def test_the_comparison_before_training_makes_few_logits():
     """An answer of 500 tokens: whole logits of a vocabulary of 150,000 would outgrow every pass of training."""
-    long, short = rows_to_try([row(600, 1, answer=500), row(40, 2)])
+    long, short = rows_to_try([row(600, 1, answer=500), row(40, 2)], room=1000)
     counted = [index for index, label in enumerate(long["labels"]) if label != -100]
     assert len(counted) == 64 and counted[0] == 100 and counted[-1] == 599
     assert short == row(40, 2)
+
+
+def test_the_comparison_before_training_takes_no_more_than_a_pass():
+    """One row a pass: two longest rows would not fit, so two beginnings are compared."""
+    pair = rows_to_try([row(600, 1, answer=500), row(580, 1, answer=20)], room=600)
+    assert [len(one["input_ids"]) for one in pair] == [300, 300]
+    for one in pair:
+        assert one["labels"] == [-100] * 292 + one["input_ids"][292:]
+        assert one["weights"] == [0.0] * 292 + [1.0] * 8
+    assert len(tree_pass(pair)["input_ids"][0]) < 600  # they still begin alike
+
+
+def test_the_comparison_before_training_recomputes_where_training_does(tiny_llama):
+    model = load_base(recipe_of(tiny_llama, {"type": "none"}).model, FP32, trainable=True)
+    model.activation_checkpointing_enable()
+    model.train()
+    calls = []
+    for layer in transformer_layers(model):
+        layer.self_attn.register_forward_hook(lambda *_: calls.append(1))
+    inputs = plain_pass([row(30, 1)], pad_id=0)
+    found = gradients(model, inputs)
+    assert len(calls) == 2 * len(transformer_layers(model))
+    assert all(module.training for module in model.modules())
+    model.activation_checkpointing_disable()
+    assert relative_difference(gradients(model, inputs), found) < 1e-6
 
 
 # -- what fits --------------------------------------------------------------------------------------

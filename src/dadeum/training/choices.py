@@ -31,6 +31,7 @@ from dadeum.training.prefix import (
     plain_pass,
     relative_difference,
     rows_to_try,
+    transformer_layers,
     tree_pass,
 )
 
@@ -69,7 +70,9 @@ class Choices:
 def choose(trainer: Any, stage: Sft, rows: list[Row], precision: Precision, stack: ExitStack) -> Choices:
     """Set the trainer up; model and attention stay switched until `stack` is closed."""
     threads = use_threads()
-    trying = rows_to_try(rows)
+    trying = rows_to_try(rows, trainer.data_collator.tokens_per_pass)
+    if stage.gradient_checkpointing:  # the trainer switches it on later, and trying must not take more than training
+        trainer.model.activation_checkpointing_enable()
     with trainer.compute_loss_context_manager():
         plain = gradients(trainer.model, plain_pass(trying, trainer.data_collator.pad_id))
         shared, difference, seconds = False, None, 0.0
@@ -154,7 +157,7 @@ def _compile(
             return False, "no_compiler"
         if expected_s < COMPILE_PAYS_FROM_S:
             return False, "too_short"
-    layers = compilable_layers(trainer.model)
+    layers = transformer_layers(trainer.model)
     for layer in layers:
         layer.compile(dynamic=True)
     try:
@@ -169,10 +172,3 @@ def _compile(
     for layer in layers:
         layer._compiled_call_impl = None
     return False, "failed"
-
-
-def compilable_layers(model: Any) -> list[Any]:
-    """The transformer layers: what transformers itself recomputes as one under gradient checkpointing."""
-    from transformers.modeling_layers import GradientCheckpointingLayer
-
-    return [module for module in model.modules() if isinstance(module, GradientCheckpointingLayer)]

@@ -35,7 +35,8 @@ class Need:
     optimizer: float
     """Moments of the trained weights."""
     computing: float
-    """Activations, gradients and logits of the largest pass, or the optimizer's own step where that is more."""
+    """Activations, gradients and logits of the largest pass, or the optimizer's own step where that is more, or the
+    file that the weights are read and cast from, before there is any of these."""
 
     @property
     def total(self) -> float:
@@ -82,8 +83,9 @@ def expected(recipe: Recipe, stage: Sft, dtype: str, rows: StageRows, on_gpu: bo
     one_pass = model.pass_bytes(inputs, gradients_exist=num_passes > 1) + model.largest_layer
     moments = model.trained_bytes // 4 * moment_bytes(stage.optim, on_gpu)
     stepping = model.trained_bytes + _step_bytes(model, on_gpu)
-    weights = model.weight_bytes + (0 if on_gpu else model.mapped_bytes)
-    return Need(process, weights / _MB, moments / _MB, max(one_pass, stepping) / _MB)
+    mapped = 0 if on_gpu else model.mapped_bytes
+    loading = 0 if on_gpu else model.file_bytes - mapped - moments
+    return Need(process, (model.weight_bytes + mapped) / _MB, moments / _MB, max(one_pass, stepping, loading) / _MB)
 
 
 def moment_bytes(optim: str, on_gpu: bool) -> float:

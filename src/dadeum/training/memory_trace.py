@@ -72,12 +72,18 @@ class EmptyModel:
         self.is_full = isinstance(adapter, NoAdapter)
         with torch.device("meta"):
             base = self.model = _build(model, torch.float32 if self.is_full else self.dtype)
+            sizes = [parameter.numel() for parameter in base.parameters()]
             self.weight_bytes, self.largest_layer = _quantised(base, adapter)
             linear_bytes = sum(base.get_submodule(name).weight.nbytes for name in linear_layers(base))
             if not isinstance(adapter, NoAdapter):
                 self.model = get_peft_model(base, lora_config(base, adapter))
+        published = load_config(model).dtype or torch.float32
+        is_cast = self.largest_layer or published is not (torch.float32 if self.is_full else self.dtype)
+        # The file is mapped while it is read; what is cast stands there once more, the largest tensor at the worst.
+        twice = 0 if self.largest_layer else max(sizes)
+        self.file_bytes = (sum(sizes) + twice) * published.itemsize if is_cast else 0
         # What is not quantised is read where the file is mapped, uncast, which keeps all of the file in memory.
-        stays = self.largest_layer and self.dtype is torch.float32 and load_config(model).dtype is torch.float32
+        stays = self.largest_layer and self.dtype is torch.float32 and published is torch.float32
         self.mapped_bytes = linear_bytes if stays else 0
         if stage.gradient_checkpointing:
             self.model.enable_input_require_grads()

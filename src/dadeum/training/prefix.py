@@ -24,6 +24,8 @@ Row = dict[str, Any]
 """{input_ids, labels, weights}: lists of one length."""
 _TRIED_ANSWERS = 64
 """Answer tokens of a row that the comparison of both paths looks at."""
+_TAUGHT_OF_BEGINNING = 8
+"""The same where only the row's beginning fits."""
 TOLERANCE = {"fp32": 1e-2, "bf16": 0.25, "fp16": 0.1}
 """Relative gradient difference: rounding gives 1e-5 in fp32 and up to 0.1 in bf16, a wrong mask more than 1."""
 
@@ -133,12 +135,21 @@ def gradients(model: Any, inputs: dict[str, Any], log_probs_of: Any = answer_log
     inputs = {key: value.to(device) if hasattr(value, "to") else value for key, value in inputs.items()}
     was_training = model.training
     model.eval()
+    for layer in transformer_layers(model):
+        layer.training = was_training  # recomputed in the backward pass only while training; its dropout stays off
     try:
         loss = weighted_loss(log_probs_of(model, inputs)[0], inputs)
         found = torch.autograd.grad(loss, trained, allow_unused=True)
     finally:
         model.train(was_training)
     return [torch.zeros_like(p) if g is None else g for p, g in zip(trained, found, strict=True)]
+
+
+def transformer_layers(model: Any) -> list[Any]:
+    """What transformers itself recomputes as one under gradient checkpointing."""
+    from transformers.modeling_layers import GradientCheckpointingLayer
+
+    return [module for module in model.modules() if isinstance(module, GradientCheckpointingLayer)]
 
 
 def relative_difference(plain: list[torch.Tensor], other: list[torch.Tensor]) -> float:
@@ -148,13 +159,27 @@ def relative_difference(plain: list[torch.Tensor], other: list[torch.Tensor]) ->
     return difference / norm if norm else float(difference)
 
 
-def rows_to_try(rows: list[Row]) -> list[Row]:
-    """The longest row and one that begins like it: windows and sharing both show, in less room than a step takes."""
+def rows_to_try(rows: list[Row], room: int) -> list[Row]:
+    """The longest row and one that begins like it: windows and sharing both show.
+
+    Where the two do not fit into `room` tokens, a step's passes never hold them either: their beginnings do then.
+    """
     order = sorted(rows, key=lambda row: row["input_ids"])
     at = max(range(len(order)), key=lambda index: len(order[index]["input_ids"]))
     beside = order[max(at - 1, 0) : at] + order[at + 1 : at + 2]
     alike = sorted(beside, key=lambda row: new_tokens(order[at]["input_ids"], row["input_ids"]))[:1]
-    return [_few_labels(row) for row in (order[at], *alike)]
+    pair = [order[at], *alike]
+    if sum(len(row["input_ids"]) for row in pair) <= room:
+        return [_few_labels(row) for row in pair]
+    return [_beginning(row, max(2, room // len(pair))) for row in pair]
+
+
+def _beginning(row: Row, length: int) -> Row:
+    """The first tokens, the last of them taught: any labels tell whether two ways give the same gradient."""
+    ids = row["input_ids"][:length]
+    taught = min(_TAUGHT_OF_BEGINNING, len(ids) - 1)
+    labels = [IGNORED] * (len(ids) - taught) + ids[-taught:]
+    return row | {"input_ids": ids, "labels": labels, "weights": [float(label != IGNORED) for label in labels]}
 
 
 def _few_labels(row: Row) -> Row:
