@@ -69,3 +69,15 @@ def test_licence_terms_are_told_without_loading_the_model(recipe):
     assert any("EXAONE-tiny" in note for note in found.notes)
     assert [problem.key for problem in found.problems] == ["train.no_model"]
     assert found.rows_in == 60
+
+
+def test_what_would_stop_the_export_is_told_before_the_training(recipe):
+    base = {"base": recipe.model.base, "adapter": {"type": "qlora"}}
+    found = plan(changed(recipe, model=base, export={"format": "merged"}))
+    assert [problem.key for problem in found.problems] == ["export.merge_quantised"]
+
+
+def test_a_name_that_the_licence_forbids_is_told_once(recipe):
+    base = {"base": "LGAI-EXAONE/EXAONE-3.5-2.4B-Instruct", "adapter": {"type": "lora"}}
+    keys = [problem.key for problem in plan(changed(recipe, model=base, export={"name": "ours"})).problems]
+    assert keys.count("export.name_prefix") == 1

@@ -72,6 +72,7 @@ def plan(recipe: Recipe) -> Plan:
     """Never raises for a user's mistake: each one stands in `problems`."""
     from dadeum.evaluation.gates import check_gates_syntax
     from dadeum.evaluation.judge import judge_note, judge_problems
+    from dadeum.serving.preflight import export_problems
     from dadeum.training.arguments import check_stages
 
     found = Plan()
@@ -79,10 +80,14 @@ def plan(recipe: Recipe) -> Plan:
     found.notes += [note] if (note := judge_note(recipe)) else []
     counter = _tokenizer(recipe, found)
     rows = _data(recipe, counter, found)
+    if counter:
+        found.notes += map(str, counter.renderer.notes)
     if counter and rows:
         _lengths(recipe, rows, found)
         _cost(recipe, rows["train"], counter, found)
     _licence(recipe, found)
+    told = {problem.key for problem in found.problems}  # a base that cannot be read was told already
+    found.problems += [problem for problem in export_problems(recipe) if problem.key not in told]
     return found
 
 
@@ -219,8 +224,7 @@ def _licence(recipe: Recipe, found: Plan) -> None:
     found.notes += licence.clauses()
     try:
         name = export_name(recipe)
-    except DadeumError as error:
-        found.problems.append(error)
+    except DadeumError:  # stands among the problems of the export
         return
     if licence.required_prefix:
         found.notes.append(text("plan.prefix", prefix=licence.required_prefix, name=name))

@@ -133,7 +133,7 @@ class Render(Section):
     max_length_tokens: Annotated[int, Field(ge=8)] = 2048
     """Longest prompt + answer, in tokens."""
     truncation: Literal["drop", "raise", "cut_input"] = "drop"
-    """Rows that are longer: listed as removed, refused, or the input cut at its end. The answer is never cut."""
+    """Rows that are longer: listed as removed, refused, or cut: the oldest exchanges, then the end of the input."""
     control_tokens: Literal["escape", "raise"] = "escape"
     """Control tokens of the model inside people's text: read as plain letters, or refused. Never obeyed."""
 
@@ -142,7 +142,7 @@ class EarlyStopping(Section):
     metric: str = "eval_loss"
     """Value that must fall: on the validation split, or `loss` for the training loss, which cannot see overfitting."""
     patience: Annotated[int, Field(ge=1)] = 3
-    """Evaluations (of `loss`: logged steps) without a new best before the stage stops. The best checkpoint is kept."""
+    """Evaluations (of `loss`: steps) without a new best before the stage stops. Kept is what validated best, if any."""
     min_delta: Annotated[float, Field(ge=0)] = 0.0
     """By how much a value must fall to count as a new best."""
 

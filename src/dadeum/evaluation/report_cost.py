@@ -52,3 +52,9 @@ def computing(result: dict[str, Any]) -> Words | None:
         compiled=told(reason, {}) or plain(reason),
         threads=choices.get("threads"),
     )
+
+
+def shortage(result: dict[str, Any]) -> Words | None:
+    """How often passes had to become smaller for want of memory; None when there was enough."""
+    halved = (result.get("choices") or {}).get("halved")
+    return say("cost.halved", times=len(halved), tokens=halved[-1]) if halved else None
