@@ -15,6 +15,7 @@ import torch
 
 from dadeum.core.errors import ModelError
 from dadeum.core.messages import text
+from dadeum.models.memory import return_freed
 
 log = logging.getLogger(__name__)
 _SAID = (
@@ -51,6 +52,7 @@ class Halvings:
 def smaller(batch: dict[str, Any], collator: Any, halvings: Halvings, reason: str, step: int) -> dict[str, Any]:
     """The batch in passes of half the tokens; ModelError when each of them is a single row already."""
     gc.collect()
+    return_freed()
     if torch.cuda.is_available():
         torch.cuda.empty_cache()
     largest = max(one["input_ids"].numel() for one in batch["passes"])
