@@ -12,6 +12,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 _ROOT = Path("/")
 _M_MMAP_THRESHOLD = -3
@@ -28,9 +29,14 @@ def return_freed() -> None:
     For when memory is short: a training step then took 4.7 GiB instead of 6.4 and 23 s instead of 14, because every
     page has to be made anew (docs/lab-log.md).
     """
-    if sys.platform == "linux" and hasattr(libc := ctypes.CDLL(None), "mallopt"):
+    if (libc := _glibc()) is not None:
         libc.mallopt(_M_MMAP_THRESHOLD, 2**20)
         libc.malloc_trim(0)
+
+
+def _glibc() -> Any:
+    libc = ctypes.CDLL(None) if sys.platform == "linux" else None
+    return libc if hasattr(libc, "malloc_trim") else None
 
 
 def used_mb() -> float:
@@ -43,12 +49,17 @@ def used_mb() -> float:
 
 
 def start_peak() -> None:
-    """From here on `peak_mb` counts anew; where a kernel does not allow that, it goes on from before."""
+    """From here on `peak_mb` counts anew, without what earlier steps have freed.
+
+    Where a kernel does not allow that, it goes on from before.
+    """
     import torch
 
     if torch.cuda.is_available():
         torch.cuda.reset_peak_memory_stats()
         return
+    if (libc := _glibc()) is not None:
+        libc.malloc_trim(0)
     try:
         Path("/proc/self/clear_refs").write_text("5")
     except OSError:

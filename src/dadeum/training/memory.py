@@ -21,7 +21,7 @@ from dadeum.training.prefix import Row, cut, plain_pass, tree_pass
 _MB = 2**20
 _STARTED_MB = 120
 """What a run holds and `plan` does not: trl, accelerate, datasets, and the code and buffers of the first products."""
-_HEAP_SLACK = 1.4
+_HEAP_SLACK = 1.5
 """glibc keeps tensors of up to 32 MiB in one heap whose holes are not all filled again: what a pass holds there for
 every byte of its tensors. Measured 1.1 to 1.8 (docs/lab-log.md); pages of their own would cost half the speed."""
 _STEPS_LOOKED_AT = 3
