@@ -21,9 +21,9 @@ from dadeum.training.prefix import Row, cut, plain_pass, tree_pass
 _MB = 2**20
 _STARTED_MB = 120
 """What a run holds and `plan` does not: trl, accelerate, datasets, and the code and buffers of the first products."""
-_HEAP_SLACK = 1.5
-"""glibc keeps tensors of up to 32 MiB in one heap whose holes are not all filled again: what a pass holds there for
-every byte of its tensors. Measured 1.1 to 1.8 (docs/lab-log.md); pages of their own would cost half the speed."""
+_HEAP_SLACK = 1.6
+"""glibc keeps tensors of up to 32 MiB in one heap whose holes are not all filled again: what they take there for every
+byte. Measured 1.5 to 1.9 (docs/lab-log.md); pages of their own would cost half the speed."""
 _STEPS_LOOKED_AT = 3
 """Longest optimizer steps whose passes are packed to find the largest one."""
 
@@ -81,10 +81,9 @@ class StageRows:
 def expected(recipe: Recipe, stage: Sft, dtype: str, rows: StageRows, on_gpu: bool) -> Need:
     """Peak of `stage` where it is trained with `dtype`; loads no weights, takes a second or two."""
     inputs, num_passes = rows.largest_pass(stage, recipe.seed)
-    model = EmptyModel(recipe.model, stage, dtype)
+    model = EmptyModel(recipe.model, stage, dtype, heap_slack=1.0 if on_gpu else _HEAP_SLACK)
     process = 0.0 if on_gpu else used_mb() + _STARTED_MB
-    one_pass = model.pass_bytes(inputs, gradients_exist=num_passes > 1) * (1 if on_gpu else _HEAP_SLACK)
-    one_pass += model.largest_layer
+    one_pass = model.pass_bytes(inputs, gradients_exist=num_passes > 1) + model.largest_layer
     moments = model.trained_bytes // 4 * moment_bytes(stage.optim, on_gpu)
     stepping = model.trained_bytes + _step_bytes(model, on_gpu)
     mapped = 0 if on_gpu else model.mapped_bytes

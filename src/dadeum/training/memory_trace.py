@@ -24,17 +24,23 @@ from dadeum.models.tree_attention import trees
 from dadeum.training.head import IGNORED, TokenLogProbs, has_plain_head, head_settings
 
 DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
+HEAP_BYTES = 32 * 2**20
+"""glibc gives larger tensors pages of their own (DEFAULT_MMAP_THRESHOLD_MAX in malloc.c)."""
 _BYTES_QUANTISED = {4: 0.516, 8: 1.0}
 """A weight and its scales. NF4 with double quantisation: half a byte and 0.127 bits (Dettmers et al. 2023, §3)."""
 
 
 class LiveBytes(TorchDispatchMode):
-    """Bytes of the storages that operations made inside and that are still alive, and the most there ever were."""
+    """Bytes of the storages that operations made inside and that are still alive, and the most there ever were.
 
-    def __init__(self) -> None:
+    `heap_slack`: what a storage that lies in the heap takes there for every byte of its own.
+    """
+
+    def __init__(self, heap_slack: float = 1.0) -> None:
         super().__init__()
-        self.now = 0
-        self.peak = 0
+        self.heap_slack = heap_slack
+        self.now = 0.0
+        self.peak = 0.0
         self._known: weakref.WeakSet[Any] = weakref.WeakSet()
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
@@ -51,21 +57,22 @@ class LiveBytes(TorchDispatchMode):
         if storage in self._known:
             return
         self._known.add(storage)
-        size = storage.nbytes()
+        size = storage.nbytes() * (self.heap_slack if storage.nbytes() < HEAP_BYTES else 1.0)
         self.now += size
         self.peak = max(self.peak, self.now)
         weakref.finalize(storage, self._free, size)
 
-    def _free(self, size: int) -> None:
+    def _free(self, size: float) -> None:
         self.now -= size
 
 
 class EmptyModel:
     """A recipe's model as a stage trains it, without contents; says what it and a pass through it weigh."""
 
-    def __init__(self, model: Model, stage: Sft, dtype: str) -> None:
+    def __init__(self, model: Model, stage: Sft, dtype: str, heap_slack: float = 1.0) -> None:
         from peft import get_peft_model
 
+        self.heap_slack = heap_slack
         self.dtype = DTYPES[dtype]
         self.fake = FakeTensorMode()
         adapter = model.adapter
@@ -106,7 +113,7 @@ class EmptyModel:
             trained = [parameter for parameter in self.model.parameters() if parameter.requires_grad]
             for parameter in trained:
                 parameter.grad = torch.zeros_like(parameter) if gradients_exist else None
-        live = LiveBytes()
+        live = LiveBytes(self.heap_slack)
         for tensor in [*self.model.parameters(), *self.model.buffers()]:
             live.ignore(tensor)
         held = sum(parameter.nbytes for parameter in trained) if gradients_exist else 0
@@ -115,7 +122,9 @@ class EmptyModel:
             self._loss(inputs).backward()
         for parameter in trained:
             parameter.grad = None
-        return held + live.peak
+        # Gradients of trained weights stay where they are: they leave no holes.
+        settled = 0 if gradients_exist else sum(one.nbytes for one in trained if one.nbytes < HEAP_BYTES)
+        return int(held + live.peak - (self.heap_slack - 1) * settled)
 
     def pass_bytes(self, inputs: dict[str, Any], gradients_exist: bool) -> int:
         """Most bytes alive beside the weights, from the first token's embedding to the last gradient.
