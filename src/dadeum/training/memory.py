@@ -81,7 +81,9 @@ class StageRows:
 def expected(recipe: Recipe, stage: Sft, dtype: str, rows: StageRows, on_gpu: bool) -> Need:
     """Peak of `stage` where it is trained with `dtype`; loads no weights, takes a second or two."""
     inputs, num_passes = rows.largest_pass(stage, recipe.seed)
-    model = EmptyModel(recipe.model, stage, dtype, heap_slack=1.0 if on_gpu else _HEAP_SLACK)
+    # Under gradient checkpointing freed pages go back at once (models/memory.py), so nothing is left in a heap.
+    heap_slack = 1.0 if on_gpu or stage.gradient_checkpointing else _HEAP_SLACK
+    model = EmptyModel(recipe.model, stage, dtype, heap_slack)
     process = 0.0 if on_gpu else used_mb() + _STARTED_MB
     one_pass = model.pass_bytes(inputs, gradients_exist=num_passes > 1) + model.largest_layer
     moments = model.trained_bytes // 4 * moment_bytes(stage.optim, on_gpu)

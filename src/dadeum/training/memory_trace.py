@@ -87,8 +87,7 @@ class EmptyModel:
         published = load_config(model).dtype or torch.float32
         is_cast = self.largest_layer or published is not (torch.float32 if self.is_full else self.dtype)
         # The file is mapped while it is read; what is cast stands there once more, the largest tensor at the worst.
-        twice = 0 if self.largest_layer else max(sizes)
-        self.file_bytes = (sum(sizes) + twice) * published.itemsize if is_cast else 0
+        self.file_bytes = (sum(sizes) + max(sizes)) * published.itemsize if is_cast else 0
         # What is not quantised is read where the file is mapped, uncast, which keeps all of the file in memory.
         stays = self.largest_layer and self.dtype is torch.float32 and published is torch.float32
         self.mapped_bytes = linear_bytes if stays else 0

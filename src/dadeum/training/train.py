@@ -24,7 +24,7 @@ from dadeum.core.progress import Progress, silent
 from dadeum.core.recipe import NoAdapter, Recipe, Sft
 from dadeum.core.run import Run, append_jsonl, file_hash, fingerprint, read_jsonl, write_jsonl, write_text
 from dadeum.models.load import add_adapter, load_base, load_tokenizer, load_trained
-from dadeum.models.memory import fenced, peak_mb, start_peak
+from dadeum.models.memory import fenced, peak_mb, return_freed, start_peak
 from dadeum.models.precision import Precision, choose_precision
 from dadeum.models.render import Renderer, loss_on
 from dadeum.models.save import save_model
@@ -108,6 +108,8 @@ def _run_stage(
 
     from dadeum.training.choices import choose
 
+    if stage.gradient_checkpointing:  # time for memory is what the recipe asks for
+        return_freed()
     start_peak()
     set_seed(recipe.seed)
     folder = run.stage_folder(index, stage.name)
