@@ -10,3 +10,16 @@ Progress = Callable[[str, int, int], None]
 
 def silent(stage: str, done: int, total: int) -> None:
     """Nobody listens."""
+
+
+def counter(progress: Progress, stage: str, total: int) -> Callable[[int], None]:
+    """Called with how many items are newly done; tells `progress` how many are done in all."""
+    done = 0
+
+    def count(newly: int) -> None:
+        nonlocal done
+        done += newly
+        progress(stage, done, total)
+
+    progress(stage, 0, total)
+    return count

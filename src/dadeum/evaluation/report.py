@@ -5,6 +5,7 @@ from __future__ import annotations
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 from dadeum.core.recipe import Recipe
 from dadeum.core.run import Run, read_json
@@ -21,19 +22,22 @@ def write_report(recipe: Recipe, run: Run) -> Path:
 
 def summary_lines(run: Run, language: str) -> list[str]:
     """Three sentences anyone understands: before, after, baseline. RunError when `evaluate` has not run."""
-    lines: list[str] = _judged(run).summary_lines(run, language)
-    return lines
+    kind, scores = _judged(run)
+    return [line.get(language) for line in kind.three_lines(scores)]
 
 
 def verdict_line(run: Run, language: str) -> str:
-    """The conclusion in one sentence. RunError when `evaluate` has not run."""
-    line: str = _judged(run).verdict_line(run, language)
+    """The conclusion in one or two sentences. RunError when `evaluate` has not run."""
+    kind, scores = _judged(run)
+    line: str = kind.headline(scores).get(language)
     return line
 
 
-def _judged(run: Run) -> ModuleType:
+def _judged(run: Run) -> tuple[ModuleType, Any]:
+    """The report module of a run that was evaluated, and its scores."""
     run.require(run.scores_path, "evaluate")
-    return _kind(read_json(run.scores_path).get("task", "decide"))
+    kind = _kind(read_json(run.scores_path).get("task", "decide"))
+    return kind, kind.read_scores(run)
 
 
 def _kind(task: str) -> ModuleType:

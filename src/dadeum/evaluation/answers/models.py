@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
@@ -16,7 +15,7 @@ import numpy as np
 
 from dadeum.core.errors import ModelError
 from dadeum.core.examples import Example, Turn, answer_of
-from dadeum.core.progress import Progress
+from dadeum.core.progress import Progress, counter
 from dadeum.core.recipe import Recipe
 from dadeum.core.run import Run, file_hash, fingerprint, read_json, write_json
 from dadeum.core.task import Chat
@@ -118,16 +117,3 @@ def _likelihoods(
     if bad:
         raise ModelError("evaluate.not_finite", base=recipe.model.base, num=bad, total=len(rows))
     return found
-
-
-def counter(progress: Progress, stage: str, total: int) -> Callable[[int], None]:
-    """The engine says how many rows are newly done; listeners want how many are done in all."""
-    done = 0
-
-    def count(newly: int) -> None:
-        nonlocal done
-        done += newly
-        progress(stage, done, total)
-
-    progress(stage, 0, total)
-    return count

@@ -8,11 +8,12 @@ from dadeum.core.recipe import Recipe
 from dadeum.core.run import Run
 from dadeum.evaluation.answers import view, words
 from dadeum.evaluation.answers.facts import read_facts, read_scores
-from dadeum.evaluation.answers.scores import AnswerScores
 from dadeum.evaluation.answers.verdict import headline, judge, three_lines
 from dadeum.evaluation.cautions import notice_words
 from dadeum.evaluation.report_page import frame, write_pages
 from dadeum.evaluation.report_words import say
+
+__all__ = ["headline", "read_scores", "three_lines", "write_report"]
 
 SECTIONS = ("verdict", "data", "learning", "systems", "crisis", "judge", "answers", "cost", "reproduce")
 
@@ -31,20 +32,3 @@ def write_report(recipe: Recipe, run: Run) -> Path:
     }
     more = {"a": view, "f": words, "notice_words": notice_words}
     return write_pages("dadeum.evaluation.answers", run, context, more)
-
-
-def summary_lines(run: Run, language: str) -> list[str]:
-    """Three sentences anyone understands: before, after, baseline. RunError when `evaluate` has not run."""
-    return [line.get(language) for line in three_lines(_required_scores(run))]
-
-
-def verdict_line(run: Run, language: str) -> str:
-    """The conclusion in one or two sentences. RunError when `evaluate` has not run."""
-    return headline(_required_scores(run)).get(language)
-
-
-def _required_scores(run: Run) -> AnswerScores:
-    run.require(run.scores_path, "evaluate")
-    scores = read_scores(run)
-    assert scores is not None
-    return scores

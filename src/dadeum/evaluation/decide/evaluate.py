@@ -7,7 +7,6 @@ and compares row by row with each baseline. Leaves evaluation/scores.json and ev
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass
 
@@ -15,7 +14,7 @@ import numpy as np
 
 from dadeum.core.errors import ModelError
 from dadeum.core.examples import SPLITS, Example
-from dadeum.core.progress import Progress, silent
+from dadeum.core.progress import Progress, counter, silent
 from dadeum.core.recipe import Recipe
 from dadeum.core.run import Run, atomic, file_hash, fingerprint, write_json, write_jsonl
 from dadeum.evaluation.decide.baselines import CLASSICAL, Judged, majority, tfidf
@@ -132,7 +131,7 @@ def _score(
     if not examples:
         return np.zeros((0, len(task_of(recipe).labels))), 0.0
     prompts = [example.prompt for example in examples]
-    count = _counter(progress, f"evaluate.progress.{what}", len(prompts))
+    count = counter(progress, f"evaluate.progress.{what}", len(prompts))
     started = time.perf_counter()
     scores = engine.score(prompts, decide.candidates(task_of(recipe)), recipe.evaluate.batch_size, count)
     seconds = time.perf_counter() - started
@@ -153,22 +152,9 @@ def _generate(recipe: Recipe, engine: Engine, rows: Rows, progress: Progress) ->
     # No tokenizer needs more tokens than bytes, so an answer like those that were taught is never cut off.
     longest = max(len(row.completion[-1]["content"].encode()) for row in [*rows.train, *rows.test])
     prompts = [rows.test[index].prompt for index in sampled]
-    count = _counter(progress, "evaluate.progress.generation", num_sampled)
+    count = counter(progress, "evaluate.progress.generation", num_sampled)
     answers = engine.generate(prompts, longest + 8, recipe.evaluate.batch_size, count)
     return dict(zip(sampled, answers, strict=True))
-
-
-def _counter(progress: Progress, stage: str, total: int) -> Callable[[int], None]:
-    """The engine says how many rows are newly done; listeners want how many are done in all."""
-    done = 0
-
-    def count(newly: int) -> None:
-        nonlocal done
-        done += newly
-        progress(stage, done, total)
-
-    progress(stage, 0, total)
-    return count
 
 
 # -- results --------------------------------------------------------------------------------------

@@ -8,10 +8,11 @@ from dadeum.core.recipe import Recipe
 from dadeum.core.run import Run
 from dadeum.evaluation.decide import view
 from dadeum.evaluation.decide.facts import best_baseline, num_judged, num_right, read_facts, read_scores
-from dadeum.evaluation.decide.scores import Scores
 from dadeum.evaluation.decide.verdict import headline, judge, three_lines
 from dadeum.evaluation.report_page import frame, write_pages
 from dadeum.evaluation.report_words import say
+
+__all__ = ["headline", "read_scores", "three_lines", "write_report"]
 
 SECTIONS = ("verdict", "data", "learning", "systems", "curves", "generation", "errors", "cost", "reproduce")
 
@@ -31,20 +32,3 @@ def write_report(recipe: Recipe, run: Run) -> Path:
     }
     more = {"d": view, "num_right": num_right, "num_judged": num_judged}
     return write_pages("dadeum.evaluation.decide", run, context, more)
-
-
-def summary_lines(run: Run, language: str) -> list[str]:
-    """Three sentences anyone understands: before, after, baseline. RunError when `evaluate` has not run."""
-    return [line.get(language) for line in three_lines(_required_scores(run))]
-
-
-def verdict_line(run: Run, language: str) -> str:
-    """The conclusion in one sentence. RunError when `evaluate` has not run."""
-    return headline(_required_scores(run)).get(language)
-
-
-def _required_scores(run: Run) -> Scores:
-    run.require(run.scores_path, "evaluate")
-    scores = read_scores(run)
-    assert scores is not None
-    return scores
