@@ -95,17 +95,20 @@ def tell(channel: Any, message: dict[str, Any]) -> None:
 def build_dadeum(
     contestant: Contestant, job: dict[str, Any], folder: Path, stack: ExitStack
 ) -> tuple[Any, dict[str, Any]]:
-    """As `training/train.py` builds a stage, from rows that are already token ids."""
+    """As `training/methods/sft.py` builds a stage, from rows that are already token ids."""
     from dataclasses import asdict
 
     import torch
 
+    from dadeum.core.progress import silent
     from dadeum.core.recipe import Recipe
+    from dadeum.core.run import Run
     from dadeum.models.load import add_adapter
     from dadeum.models.precision import choose_precision
-    from dadeum.training import train
     from dadeum.training.choices import choose
+    from dadeum.training.methods.sft import build
     from dadeum.training.sft import AnswerTrainer  # noqa: F401  imported before memory is read, as the rivals do with theirs
+    from dadeum.training.work import Work
 
     settings = dict(contestant.settings)
     asked = settings.pop("precision", "auto")
@@ -117,7 +120,8 @@ def build_dadeum(
     torch.manual_seed(SEED)  # the same adapter for all: gradient norms can be compared
     adapter: Any = recipe.model.adapter
     model = add_adapter(base, adapter, stage.gradient_checkpointing)
-    trainer = train._trainer(recipe, stage, precision, model, tokenizer, (job["rows"], []), folder)
+    work = Work(recipe, Run(folder), stage, folder, None, None, precision, silent)
+    trainer = build(work, model, tokenizer, job["rows"], [])
     choices = choose(trainer, stage, job["rows"], precision, stack)
     return trainer, asdict(choices) | {"precision": precision.dtype, "memory_of_weights": memory_of_weights}
 

@@ -123,3 +123,15 @@ def write_splits(run: Any, sizes: tuple[int, int, int] = (16, 8, 8)) -> None:
         number += size
         run.split_path(split).parent.mkdir(parents=True, exist_ok=True)
         pq.write_table(to_table(rows), run.split_path(split))
+
+
+def work_on(recipe: Any, folder: Path, stage: int = 0, **fields: Any) -> Any:
+    """What a training method is given, in fp32, outside the spine; `folder` serves as the stage's."""
+    from dadeum.core.progress import silent
+    from dadeum.core.run import Run
+    from dadeum.models.precision import Precision
+    from dadeum.training.work import Work
+
+    given = {"run": Run(folder.parent / "run"), "before": None, "reward_model": None, "progress": silent} | fields
+    precision = Precision("fp32", "train.precision.asked", {}, None)
+    return Work(recipe=recipe, stage=recipe.stages[stage], folder=folder, precision=precision, **given)

@@ -46,7 +46,7 @@ def score_before(recipe: Recipe, run: Run, progress: Progress = silent) -> None:
     from dadeum.evaluation.evaluate import score_base
 
     # Free answers depend on which rows are asked and how long an answer may be; the score of a label does not.
-    more = () if recipe.task.type == "decide" else ("evaluate", "seed")
+    more = () if recipe.task.type == "decide" else ("generation", "evaluate", "seed")
     inputs = [data_hashes(run), _plain(recipe, "task", "model", "render", *more)]
     run.step("evaluate.base", inputs, lambda: score_base(recipe, run, progress))
 
@@ -66,7 +66,7 @@ def evaluate(recipe: Recipe, run: Run, progress: Progress = silent) -> None:
     inputs = [
         data_hashes(run),
         weights_hash(recipe, run),
-        _plain(recipe, "task", "model", "render", "evaluate", "seed"),
+        _plain(recipe, "task", "model", "render", "generation", "evaluate", "seed"),
     ]
     outputs = [run.scores_path, run.samples_path]
     run.step("evaluate", inputs, lambda: judge(recipe, run, progress), outputs=outputs)

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 from dadeum.core.errors import DadeumError, Problems
 from dadeum.core.findings import Finding
 from dadeum.core.messages import text
-from dadeum.core.recipe import Recipe, Sft
+from dadeum.core.recipe import Recipe
+from dadeum.core.stages import AnyStage, Sft
 
 if TYPE_CHECKING:
     from dadeum.data.lengths.tokens import TokenCounter
@@ -171,7 +172,7 @@ def _cost(recipe: Recipe, rows: list[Fitted], counter: TokenCounter, found: Plan
     for stage in recipe.stages:
         tokens = int(sum(row.prompt_tokens + row.answer_tokens for row in rows) * stage.epochs)
         together = stage.batch_size * stage.accumulation_steps
-        shared = shared_prefix if stage.share_prefix else 0
+        shared = shared_prefix if isinstance(stage, Sft) and stage.share_prefix else 0
         computed = tokens - shared * (1 - 1 / together) * len(rows) * stage.epochs
         found.stages.append(
             StageCost(
@@ -184,9 +185,12 @@ def _cost(recipe: Recipe, rows: list[Fitted], counter: TokenCounter, found: Plan
         )
 
 
-def _memory(recipe: Recipe, stage: Sft, dtype: str, rows: list[Fitted], counter: TokenCounter) -> Fit:
-    from dadeum.training.fit import fit
+def _memory(recipe: Recipe, stage: AnyStage, dtype: str, rows: list[Fitted], counter: TokenCounter) -> Fit:
+    from dadeum.training.fit import Fit, fit
     from dadeum.training.memory import StageRows
+
+    if not isinstance(stage, Sft):
+        return Fit(None, None, unknown_because=text("plan.method_not_counted", method=stage.method))
 
     def row_at(index: int) -> dict[str, list[Any]]:
         example = rows[index].example

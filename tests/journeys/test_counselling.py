@@ -39,7 +39,7 @@ def small(tiny_llama: Path) -> list[str]:
         "stages.sft.batch_size": 8,
         "stages.sft.learning_rate": 5e-3,
         "evaluate.generate_rows": 3,
-        "evaluate.max_new_tokens": 4,
+        "generation.max_new_tokens": 4,
         "evaluate.similarity_model": "null",
         "evaluate.bootstrap_samples": 100,
     }

@@ -12,7 +12,7 @@ import transformers
 from torch.nn import functional
 
 from dadeum.core.errors import ModelError
-from dadeum.core.recipe import Sft
+from dadeum.core.stages import Sft
 from dadeum.models.precision import Precision
 from dadeum.models.tree_attention import trees
 from dadeum.training.choices import choose

@@ -27,20 +27,17 @@ def learn(rank: int, world_size: int, port: int, base: str, folder: str) -> None
 
     from dadeum.core.recipe import Recipe
     from dadeum.models.load import load_tokenizer
-    from dadeum.models.precision import Precision
     from dadeum.models.tree_attention import trees
-    from dadeum.training.train import _model, _trainer
-    from tests.tiny import decide_recipe
+    from dadeum.training.methods.sft import build
+    from dadeum.training.work import trainable_model
+    from tests.tiny import decide_recipe, work_on
 
     torch.set_num_threads(1)
     stage = {"name": "sft", "method": "sft", "epochs": EPOCHS, "batch_size": 8 // world_size, "learning_rate": 1e-2}
     recipe: Recipe = decide_recipe(base, stages=[stage | {"tokens_per_pass": 60, "optim": "sgd"}])
-    precision = Precision("fp32", "train.precision.asked", {}, None)
     set_seed(recipe.seed)
-    trainer = _trainer(
-        recipe, recipe.stages[0], precision, _model(recipe, recipe.stages[0], precision, None),
-        load_tokenizer(recipe.model), (rows(), []), Path(folder) / f"stage-{world_size}",
-    )  # fmt: skip
+    work = work_on(recipe, Path(folder) / f"stage-{world_size}")
+    trainer = build(work, trainable_model(work), load_tokenizer(recipe.model), rows(), [])
     trainer.data_collator.share = True
     seen, passes = [], []
     cut = trainer.data_collator.__class__.__call__

@@ -122,7 +122,7 @@ def test_a_lack_of_memory_before_the_first_step_is_told_with_the_stage(tiny_llam
     def no_room(*args, **kwargs):
         raise NO_ROOM["torch on a CPU"]
 
-    monkeypatch.setattr("dadeum.training.train._model", no_room)
+    monkeypatch.setattr("dadeum.training.methods.sft.trainable_model", no_room)
     with pytest.raises(ModelError) as failed:
         learn(recipe_of(tiny_llama), tmp_path / "run")
     assert failed.value.key == "train.memory.before_training"

@@ -10,11 +10,12 @@ from dadeum.models.precision import Precision
 from dadeum.models.tree_attention import trees
 from dadeum.training.choices import choose
 from dadeum.training.head import IGNORED
+from dadeum.training.methods.sft import build
 from dadeum.training.prefix import StepCollator, cut, plain_pass, tree_pass
 from dadeum.training.rows import encode, prompt_groups, token_weights
 from dadeum.training.sft import LengthWindowSampler
-from dadeum.training.train import _model, _trainer
-from tests.tiny import decide_recipe, write_splits
+from dadeum.training.work import trainable_model
+from tests.tiny import decide_recipe, work_on, write_splits
 
 
 @pytest.fixture
@@ -28,9 +29,8 @@ def trainer(tiny_llama, tmp_path):
     write_splits(run)
     tokenizer = load_tokenizer(recipe.model)
     rows = encode(recipe, Renderer(tokenizer, recipe.render), recipe.stages[0], run.split_path("train"))
-    precision = Precision("fp32", "train.precision.asked", {}, None)
-    model = _model(recipe, recipe.stages[0], precision, None)
-    return _trainer(recipe, recipe.stages[0], precision, model, tokenizer, (rows, rows[:4]), tmp_path / "stage")
+    work = work_on(recipe, tmp_path / "stage")
+    return build(work, trainable_model(work), tokenizer, rows, rows[:4])
 
 
 def plain_loss(model, rows):

@@ -6,20 +6,23 @@ Every field has its meaning, unit and effect under it; unknown keys are refused 
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from dadeum.core.clean_steps import CleanStep
+from dadeum.core.generation import Generation
 from dadeum.core.section import Section
+from dadeum.core.stages import Reward, Stage
 from dadeum.core.task import Task
 
 Fraction = Annotated[float, Field(ge=0.0, lt=1.0)]
-Baseline = Literal["majority", "tfidf", "constant", "nearest", "base_model"]
+Baseline = Literal["majority", "tfidf", "constant", "nearest", "lead", "textrank", "base_model"]
 BASELINES: dict[str, tuple[Baseline, ...]] = {
     "decide": ("majority", "tfidf", "base_model"),
     "chat": ("constant", "nearest", "base_model"),
+    "summarize": ("constant", "lead", "textrank", "base_model"),
 }
 """What the tuned model can be compared with, by task; a recipe that names none gets all."""
 
@@ -138,58 +141,6 @@ class Render(Section):
     """Control tokens of the model inside people's text: read as plain letters, or refused. Never obeyed."""
 
 
-class EarlyStopping(Section):
-    metric: str = "eval_loss"
-    """Value that must fall: on the validation split, or `loss` for the training loss, which cannot see overfitting."""
-    patience: Annotated[int, Field(ge=1)] = 3
-    """Evaluations (of `loss`: steps) without a new best before the stage stops. Kept is what validated best, if any."""
-    min_delta: Annotated[float, Field(ge=0)] = 0.0
-    """By how much a value must fall to count as a new best."""
-
-
-class Sft(Section):
-    """Supervised fine-tuning: cross-entropy on the answer and its end token."""
-
-    name: str
-    method: Literal["sft"]
-    epochs: Annotated[float, Field(gt=0)] = 3
-    learning_rate: Annotated[float, Field(gt=0)] = 2e-4
-    """Peak rate of AdamW; 2e-4 suits LoRA, a tenth of it full tuning."""
-    batch_size: Annotated[int, Field(ge=1)] = 8
-    """Rows that memory must hold at once, per device; a pass takes what fits into the room of so many longest rows."""
-    accumulation_steps: Annotated[int, Field(ge=1)] = 1
-    """Optimizer step = batch_size × accumulation_steps × devices rows, however many passes they take."""
-    tokens_per_pass: Annotated[int, Field(ge=1)] | None = None
-    """Most tokens in one forward pass; None: batch_size × the longest row. Changes time and memory, not the result."""
-    share_prefix: bool = True
-    """Compute once what rows begin with in common. Proves itself on the first rows, or is left out with a warning."""
-    compile: Literal["auto", "on", "off"] = "auto"
-    """Compile the transformer layers; auto does it where a long training on a CPU earns the minute back."""
-    scheduler: Literal["cosine", "linear", "constant", "constant_with_warmup"] = "cosine"
-    warmup: Annotated[float, Field(ge=0)] = 0.03
-    """Below 1 a share of all steps, from 1 on a number of steps."""
-    max_grad_norm: Annotated[float, Field(gt=0)] = 1.0
-    """Gradients are clipped to this norm."""
-    gradient_checkpointing: bool = False
-    """Recompute activations in the backward pass: less memory, about a third slower."""
-    optim: str = "adamw_torch"
-    """Any optimizer name of transformers, such as paged_adamw_32bit."""
-    label_weight: Annotated[float, Field(gt=0)] = 1.0
-    """Weight in the loss of the answer tokens that differ between labels; 1 is plain cross-entropy."""
-    eval_steps: Annotated[int, Field(ge=1)] | None = None
-    """Optimizer steps between validation losses; None is once per epoch."""
-    save_steps: Annotated[int, Field(ge=1)] | None = None
-    """Optimizer steps between checkpoints; None follows eval_steps."""
-    save_total_limit: Annotated[int, Field(ge=1)] = 3
-    """Checkpoints kept; the best one survives rotation."""
-    early_stopping: EarlyStopping | None = None
-    trainer_args: dict[str, Any] = Field(default_factory=dict)
-    """Passed to trl's SFTConfig unchanged; names are checked before anything is loaded."""
-
-
-Stage = Annotated[Sft, Field()]
-
-
 class Judge(Section):
     """A larger model that rates answers, behind any OpenAI-compatible endpoint; test rows are sent there."""
 
@@ -211,11 +162,11 @@ class Evaluate(Section):
     gates: dict[str, str] = Field(default_factory=dict)
     """metric: condition, such as macro_f1: ">= baselines.tfidf" or ">= 0.8". A failed gate is exit code 1."""
     generate_rows: Annotated[int, Field(ge=0)] = 200
-    """Test rows that are answered freely: all figures of `chat`, JSON validity and agreement of `decide`."""
-    max_new_tokens: Annotated[int, Field(ge=1)] | None = None
-    """Longest free answer; None: as long as the longest that was taught."""
+    """Test rows that are answered freely: all figures of free answers, JSON validity and agreement of `decide`."""
     similarity_model: str | None = "minilm-l6"
     """Sentence embeddings for semantic similarity: an alias, hub id or folder. None leaves the figure out."""
+    bertscore_model: str | None = None
+    """Encoder for BERTScore, shown beside what unrelated texts get from it; None leaves the figure out."""
     batch_size: Annotated[int, Field(ge=1)] = 16
     bootstrap_samples: Annotated[int, Field(ge=100)] = 2000
     """Resamples behind every 95 % interval."""
@@ -244,6 +195,7 @@ class Recipe(Section):
     checks: Checks = Checks()
     render: Render = Render()
     stages: Annotated[tuple[Stage, ...], Field(min_length=1)]
+    generation: Generation = Generation()
     evaluate: Evaluate = Evaluate()
     export: Export = Export()
     seed: int = 42
@@ -261,6 +213,19 @@ class Recipe(Section):
         if wrong := [name for name in self.baselines if name not in known]:
             context = {"found": ", ".join(wrong), "task": self.task.type, "known": ", ".join(known)}
             raise PydanticCustomError("baseline_of_other_task", "{found} is no baseline of {task}", context)
+        return self
+
+    @property
+    def policy_stages(self) -> list[int]:
+        """Stages that train the model itself; a reward model is only another one's judge."""
+        return [index for index, stage in enumerate(self.stages) if not isinstance(stage, Reward)]
+
+    @model_validator(mode="after")
+    def _something_is_tuned(self) -> Self:
+        if not self.policy_stages:
+            raise PydanticCustomError(
+                "only_reward_stages", "a reward model judges; at least one other stage must train"
+            )
         return self
 
     @model_validator(mode="after")

@@ -18,6 +18,8 @@ from dadeum.core.errors import Problems, RecipeError
 from dadeum.core.messages import Message
 from dadeum.core.recipe import Recipe
 from dadeum.core.recipe_errors import Location, problems
+from dadeum.core.section import Section
+from dadeum.core.stages import OnPairs
 
 
 class _Loader(yaml.SafeLoader):
@@ -237,12 +239,18 @@ def validate(raw: dict[str, Any], path: Path, lines: dict[Location, Message]) ->
 
 
 def absolute_paths(recipe: Recipe, folder: Path) -> Recipe:
-    """Source paths resolved against the recipe's folder, so that a saved recipe runs from anywhere."""
-    sources = tuple(
-        source.model_copy(update={"path": str((folder / Path(source.path).expanduser()).resolve())})
-        for source in recipe.data.sources
+    """Paths of files resolved against the recipe's folder, so that a saved recipe runs from anywhere."""
+
+    def placed(section: Section) -> Any:
+        path = getattr(section, "path", None)
+        return section.model_copy(update={"path": str((folder / Path(path).expanduser()).resolve())} if path else {})
+
+    data = recipe.data.model_copy(update={"sources": tuple(map(placed, recipe.data.sources))})
+    stages = tuple(
+        stage.model_copy(update={"pairs": placed(stage.pairs)}) if isinstance(stage, OnPairs) else stage
+        for stage in recipe.stages
     )
-    return recipe.model_copy(update={"data": recipe.data.model_copy(update={"sources": sources})})
+    return recipe.model_copy(update={"data": data, "stages": stages})
 
 
 def dump(recipe: Recipe) -> str:

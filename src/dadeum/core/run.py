@@ -74,8 +74,9 @@ class Run:
         return self.folder / "stages" / f"{index + 1}-{name}"
 
     def adapter_folder(self, recipe: Recipe) -> Path:
-        """What the last stage trained (adapter, or full weights when the adapter is `none`)."""
-        return self.stage_folder(len(recipe.stages) - 1, recipe.stages[-1].name) / "adapter"
+        """What the stages trained in the end (adapter, or full weights when the adapter is `none`)."""
+        last = recipe.policy_stages[-1]
+        return self.stage_folder(last, recipe.stages[last].name) / "adapter"
 
     # -- making and opening ---------------------------------------------------------------------
     @classmethod

@@ -46,4 +46,16 @@ class Chat(Section):
     """Sentence for people in danger, with whom to call. Where given, answers to such messages are judged by it."""
 
 
-Task = Annotated[Decide | Chat, Field(discriminator="type")]
+class Summarize(Section):
+    """A dialogue (or document) → its summary, in free text."""
+
+    type: Literal["summarize"]
+    instruction: str
+    """What is asked of the model before each dialogue; empty for an encoder-decoder that only summarises."""
+    system: str | None = None
+    """System turn of the chat form; None: none. An encoder-decoder and the instruction form read none."""
+    speech_level: Literal["hapsyo", "haeyo", "hae", "haera"] | None = None
+    """Level (높임법) that summaries are to hold; None takes the commonest of the training summaries."""
+
+
+Task = Annotated[Decide | Chat | Summarize, Field(discriminator="type")]

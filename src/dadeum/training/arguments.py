@@ -1,4 +1,4 @@
-"""A stage of the recipe → trl's SFTConfig; unknown or contradictory settings are found before anything is loaded."""
+"""A stage of the recipe → its trainer's settings; unknown or contradictory ones are found before anything is loaded."""
 
 from __future__ import annotations
 
@@ -6,13 +6,17 @@ import difflib
 import math
 import os
 from dataclasses import fields
+from importlib import import_module
 from importlib.util import find_spec
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from dadeum.core.errors import RecipeError
-from dadeum.core.recipe import Recipe, Sft
-from dadeum.models.precision import Precision
+from dadeum.core.plugins import find
+from dadeum.core.recipe import Recipe
+from dadeum.core.stages import AnyStage, Sft
+
+if TYPE_CHECKING:
+    from dadeum.training.work import Work
 
 _ALWAYS: dict[str, Any] = {
     "save_strategy": "steps",
@@ -21,11 +25,9 @@ _ALWAYS: dict[str, Any] = {
     "disable_tqdm": True,
     "report_to": "none",
     "remove_unused_columns": False,
-    "max_length": None,
     "prediction_loss_only": True,
-    "dataset_kwargs": {"skip_prepare_dataset": True},
 }
-"""Rows come as token ids within the limit, progress and metrics are our own, and the kept metric must fall."""
+"""Rows come as token ids, progress and metrics are our own, and the kept metric must fall."""
 STOPPING_METRICS = ("eval_loss", "loss")
 _OPTIMIZER_PACKAGES = {
     "galore": "galore_torch", "lomo": "lomo_optim", "grokadamw": "grokadamw", "schedule_free": "schedulefree",
@@ -37,7 +39,7 @@ _OPTIMIZER_PACKAGES = {
 """Part of an optimizer's name → the package that has it; the first that fits."""
 
 
-def steps_per_epoch(num_rows: int, stage: Sft, num_devices: int = 1) -> int:
+def steps_per_epoch(num_rows: int, stage: AnyStage, num_devices: int = 1) -> int:
     """Optimizer steps in one pass over the rows."""
     return math.ceil(num_rows / (stage.batch_size * stage.accumulation_steps * num_devices))
 
@@ -47,30 +49,27 @@ def tokens_per_pass(stage: Sft, rows: list[dict[str, Any]]) -> int:
     return stage.tokens_per_pass or stage.batch_size * max(len(row["input_ids"]) for row in rows)
 
 
-def training_arguments(
-    recipe: Recipe, stage: Sft, precision: Precision, num_rows: int, has_validation: bool, folder: Path
-) -> Any:
-    """trl's SFTConfig from the stage, with `trainer_args` passed through."""
+def base_arguments(work: Work, num_rows: int, has_validation: bool) -> dict[str, Any]:
+    """The stage as transformers' TrainingArguments, which all trainers' settings share; without `trainer_args`."""
     import torch
-    from trl import SFTConfig
 
+    stage, precision = work.stage, work.precision
     on_cpu = not torch.cuda.is_available()
     per_epoch = steps_per_epoch(num_rows, stage, num_devices=int(os.environ.get("WORLD_SIZE", "1")))
     total = max(1, math.ceil(per_epoch * stage.epochs))
     eval_steps = min(stage.eval_steps or per_epoch, total)
-    ours: dict[str, Any] = {
-        "output_dir": str(folder / "checkpoints"),
+    return _ALWAYS | {
+        "output_dir": str(work.checkpoints),
         "num_train_epochs": stage.epochs,
-        # One batch of the loader is one optimizer step; the collator cuts it into passes (training/prefix.py).
-        "per_device_train_batch_size": stage.batch_size * stage.accumulation_steps,
+        "per_device_train_batch_size": stage.batch_size,
         "per_device_eval_batch_size": stage.batch_size,
-        "gradient_accumulation_steps": 1,
+        "gradient_accumulation_steps": stage.accumulation_steps,
         "learning_rate": stage.learning_rate,
         "lr_scheduler_type": stage.scheduler,
         "warmup_steps": stage.warmup,
         "max_grad_norm": stage.max_grad_norm,
         "optim": stage.optim,
-        "activation_checkpointing": stage.gradient_checkpointing,
+        "gradient_checkpointing": stage.gradient_checkpointing,
         "eval_strategy": "steps" if has_validation else "no",
         "eval_steps": eval_steps,
         "save_steps": min(stage.save_steps or eval_steps, total),
@@ -78,13 +77,12 @@ def training_arguments(
         "load_best_model_at_end": has_validation,
         # transformers reads `loss` as the validation loss too; stopping on the training loss is training/stopping.py.
         "metric_for_best_model": "eval_loss",
-        "seed": recipe.seed,
+        "seed": work.recipe.seed,
         "bf16": precision.dtype == "bf16",
         "fp16": precision.dtype == "fp16",
         "use_cpu": on_cpu,
         "dataloader_pin_memory": not on_cpu,
     }
-    return SFTConfig(**(_ALWAYS | ours | stage.trainer_args))
 
 
 def check_stages(recipe: Recipe) -> list[RecipeError]:
@@ -101,7 +99,7 @@ def check_stages(recipe: Recipe) -> list[RecipeError]:
     return problems
 
 
-def _unusable_optimizer(stage: Sft) -> list[RecipeError]:
+def _unusable_optimizer(stage: AnyStage) -> list[RecipeError]:
     if stage.optim == Sft.model_fields["optim"].default:
         return []
     from transformers.training_args import OptimizerNames
@@ -116,12 +114,10 @@ def _unusable_optimizer(stage: Sft) -> list[RecipeError]:
     return [RecipeError("train.optim.needs_package", stage=stage.name, name=stage.optim, package=package)]
 
 
-def _unknown_arguments(stage: Sft) -> list[RecipeError]:
+def _unknown_arguments(stage: AnyStage) -> list[RecipeError]:
     if not stage.trainer_args:
         return []
-    from trl import SFTConfig
-
-    known = [item.name for item in fields(SFTConfig)]
+    known = [item.name for item in fields(config_class(stage.method))]
     return [
         RecipeError(
             "train.unknown_trainer_arg",
@@ -132,3 +128,9 @@ def _unknown_arguments(stage: Sft) -> list[RecipeError]:
         for name in stage.trainer_args
         if name not in known
     ]
+
+
+def config_class(method: str) -> Any:
+    """The dataclass of settings that the method's trainer takes."""
+    package, name = find("training.methods", method).CONFIG
+    return getattr(import_module(package), name)

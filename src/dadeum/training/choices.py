@@ -19,7 +19,7 @@ import torch
 
 from dadeum.core.errors import ModelError, first_line
 from dadeum.core.messages import text
-from dadeum.core.recipe import Sft
+from dadeum.core.stages import Sft
 from dadeum.models.precision import Precision
 from dadeum.models.threads import use_threads
 from dadeum.models.tree_attention import trees

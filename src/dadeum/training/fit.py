@@ -14,7 +14,8 @@ import yaml
 
 from dadeum.core.errors import DadeumError, first_line
 from dadeum.core.messages import text
-from dadeum.core.recipe import Lora, NoAdapter, QLora, Recipe, Sft
+from dadeum.core.recipe import Lora, NoAdapter, QLora, Recipe
+from dadeum.core.stages import Sft
 from dadeum.models.memory import left_mb, used_mb
 from dadeum.training.memory import Need, StageRows, expected
 

@@ -11,7 +11,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from dadeum.core.recipe import Recipe, Sft
+from dadeum.core.recipe import Recipe
+from dadeum.core.stages import Sft
 from dadeum.models.memory import used_mb
 from dadeum.models.token_budget import cut_padded
 from dadeum.training.memory_trace import EmptyModel

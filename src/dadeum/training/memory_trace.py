@@ -16,7 +16,8 @@ from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_map_only
 
-from dadeum.core.recipe import Model, NoAdapter, QLora, Sft
+from dadeum.core.recipe import Model, NoAdapter, QLora
+from dadeum.core.stages import Sft
 from dadeum.models.load import load_config, lora_config
 from dadeum.models.prefix_tree import Tree
 from dadeum.models.targets import linear_layers

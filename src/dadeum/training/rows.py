@@ -10,7 +10,8 @@ from typing import Any
 from dadeum.core.errors import DataError
 from dadeum.core.examples import read_examples
 from dadeum.core.messages import text
-from dadeum.core.recipe import Recipe, Sft
+from dadeum.core.recipe import Recipe
+from dadeum.core.stages import Sft
 from dadeum.core.task import Decide
 from dadeum.models.render import IGNORED, Renderer, label_spans
 from dadeum.tasks import decide

@@ -2,11 +2,28 @@
 
 from __future__ import annotations
 
+import logging
 from typing import Any
 
 from transformers import TrainerCallback
 
-from dadeum.core.recipe import EarlyStopping
+from dadeum.core.messages import text
+from dadeum.core.stages import AnyStage, EarlyStopping
+
+log = logging.getLogger(__name__)
+
+
+def stopping(stage: AnyStage, has_validation: bool) -> list[TrainerCallback]:
+    """Early stopping where there is something to judge by; what cannot be done is said."""
+    if stage.early_stopping is None:
+        return []
+    if not has_validation:
+        on_validation = stage.early_stopping.metric == "eval_loss"
+        key = "train.stopping.no_validation" if on_validation else "train.stopping.kept_last"
+        log.warning(text(key, stage=stage.name))
+        if on_validation:
+            return []
+    return [StopWhenStale(stage.early_stopping)]
 
 
 class StopWhenStale(TrainerCallback):

@@ -100,7 +100,7 @@ def test_the_untuned_model_is_asked_once(made: tuple[Any, Any], chat_world: Any,
     assert engines.loaded.count(None) == 2
     for changed in (
         {"seed": 9},
-        {"evaluate": {"max_new_tokens": 7}},
+        {"generation": {"max_new_tokens": 7}},
         {"task": {"instruction": "짧게 답하세요."}},
         {"model": {"base": "other"}},
     ):

@@ -18,7 +18,7 @@ def test_the_untuned_model_is_asked_again_when_rows_or_limits_change(
     pipeline.score_before(recipe, run)
     pipeline.score_before(recipe, run)
     assert len(engines.loaded) == 1
-    pipeline.score_before(chat_world.recipe_with(evaluate={"max_new_tokens": 9}, **quiet), run)
+    pipeline.score_before(chat_world.recipe_with(generation={"max_new_tokens": 9}, **quiet), run)
     assert len(engines.loaded) == 2
     pipeline.score_before(chat_world.recipe_with(seed=99, **quiet), run)
     assert len(engines.loaded) == 3

@@ -57,7 +57,8 @@ def _key(recipe: Recipe, run: Run) -> str:
             "model": recipe.model.model_dump(mode="json"),
             "render": recipe.render.model_dump(mode="json"),
             "task": recipe.task.model_dump(mode="json"),
-            "sample": [settings.generate_rows, settings.max_new_tokens, recipe.seed],
+            "generation": recipe.generation.model_dump(mode="json"),
+            "sample": [settings.generate_rows, recipe.seed],
             "crisis": [message.text for message in crisis.messages(recipe)],
         }
     )
@@ -66,7 +67,7 @@ def _key(recipe: Recipe, run: Run) -> str:
 def _ask(recipe: Recipe, weights: Path | None, rows: Rows, name: str, progress: Progress) -> Spoken:
     with closing(load_engine(recipe, weights)) as engine:
         likelihoods = _likelihoods(recipe, engine, rows.answered, name, progress)
-        limit = recipe.evaluate.max_new_tokens or longest_answer(engine, rows.train)
+        limit = recipe.generation.max_new_tokens or longest_answer(engine, rows.train)
         if recipe.evaluate.generate_rows == 0:
             silence = [""] * len(rows.answered)
             return Spoken(silence, [False] * len(silence), likelihoods, max_new_tokens=limit)
