@@ -140,7 +140,7 @@ def test_several_mistakes_are_reported_at_once_without_echoes(tmp_path: Path) ->
 @pytest.mark.parametrize(
     ("old", "new", "expected"),
     [
-        ("labels: [BLOCK, ALLOW]", "labels: [yes, ALLOW]", "put quotes around a number"),
+        ("labels: [BLOCK, ALLOW]", "labels: [true, ALLOW]", "put quotes around a number"),
         ("labels: [BLOCK, ALLOW]", "labels: BLOCK", "put even a single item in brackets"),
         ("epochs: 3", "epochs: 0", "It must be more than 0"),
         ("epochs: 3", "epochs: three", "It must be a number"),
@@ -308,3 +308,11 @@ def test_dump_then_load_is_the_identity(instruction: str, labels: list[str], ext
 def read_back(content: str) -> Recipe:
     with TemporaryDirectory() as folder:
         return load_recipe(written(Path(folder), content))
+
+
+def test_on_and_off_are_words_where_a_word_is_wanted(tmp_path: Path) -> None:
+    """YAML 1.1 makes booleans of them; `compile: off` would be refused, or a label NO would become false."""
+    path = written(tmp_path, GOOD)
+    overrides = ("stages.sft.compile=off", "stages.sft.share_prefix=off", "stages.sft.gradient_checkpointing=yes")
+    stage = load_recipe(path, overrides=overrides).stages[0]
+    assert (stage.compile, stage.share_prefix, stage.gradient_checkpointing) == ("off", False, True)

@@ -23,7 +23,7 @@ from dadeum.core.stages import OnPairs
 
 
 class _Loader(yaml.SafeLoader):
-    """YAML 1.1 reads `2e-4` as text; a person means the number."""
+    """YAML 1.1 reads `2e-4` as text and `off` as false; a person means the number and the word."""
 
 
 class _Dumper(yaml.SafeDumper):
@@ -33,6 +33,12 @@ class _Dumper(yaml.SafeDumper):
 _EXPONENT = re.compile(r"^[-+]?\d+(\.\d*)?[eE][-+]?\d+$")
 for _side in (_Loader, _Dumper):
     _side.add_implicit_resolver("tag:yaml.org,2002:float", _EXPONENT, list("-+0123456789"))
+# yes, no, on and off stay words; where a field wants true or false, pydantic reads them as that.
+_BOOL = "tag:yaml.org,2002:bool"
+_Loader.yaml_implicit_resolvers = {
+    first: [pair for pair in pairs if pair[0] != _BOOL] for first, pairs in _Loader.yaml_implicit_resolvers.items()
+}
+_Loader.add_implicit_resolver(_BOOL, re.compile(r"^(?:true|True|TRUE|false|False|FALSE)$"), list("tTfF"))
 
 
 def shipped_recipes() -> dict[str, Path]:
