@@ -14,7 +14,7 @@ from typing import Annotated
 
 import typer
 
-from dadeum import __version__, cli_data, cli_ship
+from dadeum import __version__, cli_compare, cli_data, cli_ship
 from dadeum.core.errors import DadeumError, RecipeError
 from dadeum.core.messages import current_language, text
 from dadeum.core.recipe import Recipe
@@ -29,7 +29,8 @@ recipes_app = typer.Typer(no_args_is_help=True, help=text("cli.help.recipes"))
 app.add_typer(cli_data.app, name="data")
 app.add_typer(recipes_app, name="recipes")
 app.add_typer(cli_ship.models_app, name="models")
-app.add_typer(cli_ship.app)  # without a name: its commands are ours
+app.add_typer(cli_compare.app)  # without a name: its commands are ours
+app.add_typer(cli_ship.app)
 
 
 @app.callback(invoke_without_command=True)
@@ -95,18 +96,6 @@ def evaluate(run_folder: RunFolder) -> None:
         pipeline.evaluate(recipe, run, progress)
     pipeline.report(recipe, run)
     _conclude(run)
-
-
-@app.command(help=text("cli.help.compare"))
-def compare(
-    run_a: Annotated[Path, typer.Argument(help=text("cli.help.run_folder"))],
-    run_b: Annotated[Path, typer.Argument(help=text("cli.help.run_folder"))],
-) -> None:
-    from dadeum.evaluation.compare import compare as compare_runs
-    from dadeum.evaluation.compare import describe
-
-    for line in describe(compare_runs(Run.open(run_a), Run.open(run_b)), current_language()):
-        out.print(line, markup=False, soft_wrap=True)
 
 
 @recipes_app.command("list", help=text("cli.help.recipes_list"))

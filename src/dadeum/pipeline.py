@@ -12,6 +12,7 @@ from dadeum.core.examples import SPLITS
 from dadeum.core.progress import Progress, silent
 from dadeum.core.recipe import Recipe
 from dadeum.core.run import Run, file_hash
+from dadeum.models.fresh import folder_in, is_fresh
 
 
 def run(recipe: Recipe, run: Run, progress: Progress = silent) -> None:
@@ -37,6 +38,7 @@ def build(recipe: Recipe, run: Run, progress: Progress = silent) -> None:
     from dadeum.data.build import build_data
 
     outputs = [run.split_path(name) for name in (*SPLITS, "removed")]
+    outputs += [folder_in(run)] if is_fresh(recipe.model) else []
     run.step("data.build", data_inputs(recipe), lambda: build_data(recipe, run, progress), outputs=outputs)
 
 

@@ -11,15 +11,17 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from dadeum.core.errors import DadeumError, Problems
+from dadeum.core.examples import Example
 from dadeum.core.findings import Finding
 from dadeum.core.messages import text
 from dadeum.core.recipe import Recipe
-from dadeum.core.stages import AnyStage, Sft
+from dadeum.core.stages import AnyStage, Seq2Seq, Sft
 
 if TYPE_CHECKING:
     from dadeum.data.lengths.tokens import TokenCounter
     from dadeum.data.repairs.cleaning import StepCount
     from dadeum.models.render import Fitted
+    from dadeum.models.size import Size
     from dadeum.training.fit import Fit
 
 
@@ -82,10 +84,10 @@ def plan(recipe: Recipe) -> Plan:
     counter = _tokenizer(recipe, found)
     rows = _data(recipe, counter, found)
     if counter:
-        found.notes += map(str, counter.renderer.notes)
+        found.notes += map(str, counter.notes)
     if counter and rows:
         _lengths(recipe, rows, found)
-        _cost(recipe, rows["train"], counter, found)
+        _cost(counter.recipe, rows["train"], counter, found)
     _licence(recipe, found)
     told = {problem.key for problem in found.problems}  # a base that cannot be read was told already
     found.problems += [problem for problem in export_problems(recipe) if problem.key not in told]
@@ -154,8 +156,9 @@ def _shared_prefix(counter: TokenCounter, rows: list[Fitted]) -> int:
 def _cost(recipe: Recipe, rows: list[Fitted], counter: TokenCounter, found: Plan) -> None:
     """Steps, tokens, memory and time of every stage; also finds adapter targets that match nothing."""
     from dadeum.models.precision import choose_precision
-    from dadeum.models.size import measure_size, training_seconds
+    from dadeum.models.size import measure_size
     from dadeum.training.arguments import steps_per_epoch
+    from dadeum.training.instructions import rows_per_epoch
 
     try:
         size = measure_size(recipe.model)
@@ -167,43 +170,64 @@ def _cost(recipe: Recipe, rows: list[Fitted], counter: TokenCounter, found: Plan
     found.notes.append(f"{precision.dtype}: {text(precision.reason)} {_rates(precision.gflops)}".rstrip())
     if precision.isa_limit:
         found.notes.append(text("plan.isa_limit", limit=precision.isa_limit))
-    shared_prefix = _shared_prefix(counter, rows)
     rate = precision.gflops.get(precision.dtype)
     for stage in recipe.stages:
-        tokens = int(sum(row.prompt_tokens + row.answer_tokens for row in rows) * stage.epochs)
-        together = stage.batch_size * stage.accumulation_steps
-        shared = shared_prefix if isinstance(stage, Sft) and stage.share_prefix else 0
-        computed = tokens - shared * (1 - 1 / together) * len(rows) * stage.epochs
+        copies = rows_per_epoch(stage, 1)
         found.stages.append(
             StageCost(
                 name=stage.name,
-                steps=math.ceil(steps_per_epoch(len(rows), stage) * stage.epochs),
-                tokens=tokens,
-                seconds=training_seconds(recipe, size, computed, rate) if rate else None,
+                steps=math.ceil(steps_per_epoch(copies * len(rows), stage) * stage.epochs),
+                tokens=int(copies * sum(row.prompt_tokens + row.answer_tokens for row in rows) * stage.epochs),
+                seconds=copies * _seconds(recipe, stage, size, rows, counter, rate) if rate else None,
                 memory=_memory(recipe, stage, precision.dtype, rows, counter),
             )
         )
 
 
+def _seconds(
+    recipe: Recipe, stage: AnyStage, size: Size, rows: list[Fitted], counter: TokenCounter, rate: float
+) -> float:
+    from dadeum.models.size import seq2seq_seconds, training_seconds
+
+    sources = sum(row.prompt_tokens for row in rows) * stage.epochs
+    targets = sum(row.answer_tokens for row in rows) * stage.epochs
+    if isinstance(stage, Seq2Seq):
+        return seq2seq_seconds(recipe, size, sources, targets, rate)
+    together = stage.batch_size * stage.accumulation_steps
+    shared = _shared_prefix(counter, rows) if isinstance(stage, Sft) and stage.share_prefix else 0
+    computed = sources + targets - shared * (1 - 1 / together) * len(rows) * stage.epochs
+    return training_seconds(recipe, size, computed, rate)
+
+
 def _memory(recipe: Recipe, stage: AnyStage, dtype: str, rows: list[Fitted], counter: TokenCounter) -> Fit:
+    from dadeum.models.render import Renderer
+    from dadeum.models.seq2seq_render import Seq2SeqRenderer
     from dadeum.training.fit import Fit, fit
-    from dadeum.training.memory import StageRows
+    from dadeum.training.memory import PairRows, StageRows
 
-    if not isinstance(stage, Sft):
-        return Fit(None, None, unknown_because=text("plan.method_not_counted", method=stage.method))
+    renderer = counter.renderer
 
-    def row_at(index: int) -> dict[str, list[Any]]:
+    def example_at(index: int) -> Example:
         example = rows[index].example
         assert example is not None  # rows that have to go are not among these
-        rendered = counter.renderer.render(example)
-        return {
-            "input_ids": rendered.input_ids,
-            "labels": rendered.labels,
-            "weights": [1.0] * len(rendered.input_ids),
-        }
+        return example
 
-    lengths = [row.prompt_tokens + row.answer_tokens for row in rows]
-    return fit(recipe, stage, dtype, StageRows(lengths, row_at))
+    if isinstance(stage, Sft) and isinstance(renderer, Renderer):
+
+        def row_at(index: int) -> dict[str, list[Any]]:
+            rendered = renderer.render(example_at(index))
+            weights = [1.0] * len(rendered.input_ids)
+            return {"input_ids": rendered.input_ids, "labels": rendered.labels, "weights": weights}
+
+        lengths = [row.prompt_tokens + row.answer_tokens for row in rows]
+        return fit(recipe, stage, dtype, StageRows(lengths, row_at))
+    if isinstance(stage, Seq2Seq) and isinstance(renderer, Seq2SeqRenderer):
+
+        def batch(indices: list[int]) -> dict[str, Any]:
+            return renderer.training_batch([renderer.row(example_at(index)) for index in indices])
+
+        return fit(recipe, stage, dtype, PairRows([(row.prompt_tokens, row.answer_tokens) for row in rows], batch))
+    return Fit(None, None, unknown_because=text("plan.method_not_counted", method=stage.method))
 
 
 def _rates(gflops: dict[str, float]) -> str:
@@ -213,12 +237,16 @@ def _rates(gflops: dict[str, float]) -> str:
 
 
 def _licence(recipe: Recipe, found: Plan) -> None:
+    from dadeum.models.fresh import is_fresh
     from dadeum.models.licences import licence_of
     from dadeum.models.load import remote_code_note
     from dadeum.serving.export import export_name
 
     if note := remote_code_note(recipe.model):
         found.notes.append(note)
+    if is_fresh(recipe.model):
+        found.notes.append(text("models.seq2seq.fresh"))
+        return
     licence = licence_of(recipe.model.base)
     if licence is None:
         found.notes.append(text("plan.licence_unknown", base=recipe.model.base))

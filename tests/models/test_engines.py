@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 
+from dadeum.core.generation import Generation
 from dadeum.core.recipe import Render
 from dadeum.models.engines import Engine, load_engine
 from dadeum.models.load import add_adapter, load_base
@@ -98,3 +99,37 @@ def test_an_adapter_is_merged_where_nothing_is_rounded(tiny_llama, tmp_path, pre
     found = engine.score(prompts, candidates, 4)
     np.testing.assert_allclose(found, Engine(trained, engine.renderer).score(prompts, candidates, 4), atol=1e-4)
     assert np.abs(found - load_engine(recipe, None).score(prompts, candidates, 4)).max() > 0.01
+
+
+SAMPLED = Generation(temperature=1.2, top_p=0.95)
+
+
+def test_sampled_answers_depend_on_the_seed_and_not_on_the_batch(engine):
+    prompts = [example(i, "BLOCK", subject="제목 " * i).prompt for i in (5, 1, 3, 2, 4)]
+    first = engine.write_candidates(prompts, 3, 6, 2, generation=SAMPLED, seed=7)
+    assert engine.write_candidates(prompts, 3, 6, 15, generation=SAMPLED, seed=7) == first
+    assert engine.write_candidates(prompts, 3, 6, 2, generation=SAMPLED, seed=8) != first
+    assert [one[0] for one in first] == engine.write(prompts, 6, 3, generation=SAMPLED, seed=7)
+    assert [len(one) for one in first] == [3] * 5
+    assert any(len({each.text for each in one}) > 1 for one in first)
+
+
+def test_progress_counts_prompts_once_whatever_is_drawn(engine):
+    prompts = [example(i, "BLOCK").prompt for i in range(5)]
+    for generation, batch_size in ((SAMPLED, 2), (SAMPLED, 4), (Generation(beams=3), 4)):
+        counted: list[int] = []
+        engine.write_candidates(prompts, 3, 3, batch_size, counted.append, generation)
+        assert sum(counted) == 5
+
+
+def test_without_a_temperature_candidates_are_the_best_beams(engine):
+    prompts = [example(i, "BLOCK", subject="제목 " * i).prompt for i in (5, 1, 3)]
+    generation = Generation(beams=4)
+    several = engine.write_candidates(prompts, 3, 6, 8, generation=generation)
+    assert [one[0] for one in several] == engine.write(prompts, 6, 8, generation=generation)
+    assert all(len({each.text for each in one}) == 3 for one in several)
+
+
+def test_plain_settings_are_the_greedy_path(engine):
+    prompts = [example(i, "BLOCK", subject="제목 " * i).prompt for i in (5, 1, 3)]
+    assert engine.generate(prompts, 6, 2) == [one.text for one in engine.write(prompts, 6, 2, generation=Generation())]

@@ -6,10 +6,10 @@ import pytest
 import torch
 
 from dadeum.models import generation
-from dadeum.models.generation import Greedy, generate_batch, shared_beginning
+from dadeum.models.generation import Writing, generate_batch, shared_beginning
 from tests.models.test_scoring import prompts, tiny
 
-GREEDY = Greedy(max_new_tokens=9, stop_ids=(3, 7), pad_id=0)
+GREEDY = Writing(max_new_tokens=9, stop_ids=(3, 7), pad_id=0)
 
 
 def alone(model, rows):
@@ -106,12 +106,12 @@ def test_few_rows_and_short_beginnings_are_not_shared(llama, monkeypatch):
 
 def test_any_stop_token_ends_an_answer_at_once(llama):
     rows = prompts()[:1]
-    free = Greedy(max_new_tokens=9, stop_ids=(119,), pad_id=0)
+    free = Writing(max_new_tokens=9, stop_ids=(119,), pad_id=0)
     with torch.inference_mode():
         [written] = generate_batch(llama, rows, free, None)
         passes: list[int] = []
         llama.register_forward_pre_hook(lambda module, args: passes.append(1))
         at = next(place for place in range(1, len(written)) if written[place] not in written[:place])
-        stops = Greedy(max_new_tokens=9, stop_ids=(119, written[at]), pad_id=0)
+        stops = Writing(max_new_tokens=9, stop_ids=(119, written[at]), pad_id=0)
         assert generate_batch(llama, rows, stops, None) == [written[:at]]
     assert len(passes) == at + 1

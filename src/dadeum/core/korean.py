@@ -13,6 +13,8 @@ _NAME_BEFORE_HONORIFIC = re.compile(
 )
 _EMAIL = re.compile(r"[\w.+-]+@[\w-]+\.[\w.-]+")
 _NUMBER = re.compile(r"\d[\d,.:/-]*")
+MASK = re.compile(r"#[A-Za-z][A-Za-z_]*\d*#")
+"""Speakers and masked values as DialogSum writes them: `#Person1#`, `#PhoneNumber#`. Never split, never translated."""
 
 
 def nfc(value: str) -> str:

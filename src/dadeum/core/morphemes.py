@@ -11,6 +11,8 @@ from functools import cache
 from itertools import groupby, pairwise
 from typing import TYPE_CHECKING, NamedTuple
 
+from dadeum.core.korean import MASK
+
 if TYPE_CHECKING:
     from kiwipiepy import Kiwi, Token  # type: ignore[import-untyped]
 
@@ -20,8 +22,19 @@ _BEGINS_A_WORD = ("N", "VV", "VA", "M", "I", "XR")
 _MAY_STAND_TOGETHER = {"NNB", "NR"}
 
 
-_MASK = re.compile("#[A-Za-z]+[0-9]*#")
-"""A name or number that was masked, such as #Person1#. Kiwi would read "#입니다" after it as a hashtag."""
+MASKED = "MASK"
+"""Tag of a mask such as #Person1#; Kiwi, which would read "#입니다" after it as a hashtag, knows none."""
+_MOST_REMEMBERED = 100_000
+
+
+class Morpheme(NamedTuple):
+    """A word or a part of it, as Kiwi reads it; a mask is one of its own."""
+
+    form: str
+    tag: str
+    start: int
+    end: int
+    """Characters of the text as it was given."""
 
 
 @cache
@@ -40,9 +53,37 @@ def tokenized(texts: Sequence[str]) -> Iterator[list[list[Token]]]:
     if not texts:
         return
     for text in kiwi().tokenize(
-        [_MASK.sub(_as_word, text) if "#" in text else text for text in texts], split_sents=True
+        [MASK.sub(_as_word, text) if "#" in text else text for text in texts], split_sents=True
     ):
         yield [list(line) for sentence in text for _, line in groupby(sentence, key=_line)]
+
+
+_remembered: dict[str, tuple[Morpheme, ...]] = {}
+
+
+def morphemes(texts: Sequence[str]) -> list[tuple[Morpheme, ...]]:
+    """Per text its morphemes in order, masks whole; a text that was read before is not read again."""
+    new = [text for text in dict.fromkeys(texts) if text not in _remembered]
+    if len(_remembered) + len(new) > _MOST_REMEMBERED:
+        _remembered.clear()
+        new = list(dict.fromkeys(texts))
+    if new:
+        hidden = [MASK.sub(_as_word, text) if "#" in text else text for text in new]
+        found = kiwi().tokenize(hidden, compatible_jamo=True)
+        _remembered.update({text: tuple(_with_masks(text, tokens)) for text, tokens in zip(new, found, strict=True)})
+    return [_remembered[text] for text in texts]
+
+
+def _with_masks(text: str, tokens: Sequence[Token]) -> Iterator[Morpheme]:
+    """The tokens of a text whose masks were hidden, with the masks where they stood."""
+    masks = [mask.span() for mask in MASK.finditer(text)] if "#" in text else []
+    at = 0
+    for token in tokens:
+        while at < len(masks) and masks[at][0] < token.end:
+            yield Morpheme(text[slice(*masks[at])], MASKED, *masks[at])
+            at += 1
+        if not any(start < token.end and token.start < end for start, end in masks):
+            yield Morpheme(token.form, token.tag, token.start, token.end)
 
 
 def _as_word(mask: re.Match[str]) -> str:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import shutil
 import time
 from dataclasses import asdict, dataclass, fields
+from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
@@ -13,11 +15,12 @@ from dadeum.core.examples import to_table
 from dadeum.core.progress import Progress, silent
 from dadeum.core.recipe import Recipe
 from dadeum.core.run import Run, atomic, file_hash
-from dadeum.data.lengths.token_lengths import Fits
+from dadeum.data.lengths.token_lengths import Fits, Learner
 from dadeum.data.prepare import Prepared, prepare
 from dadeum.data.reading.columns import FieldMap
 from dadeum.data.repairs.cleaning import StepCount
 from dadeum.data.rows import Removed
+from dadeum.models.fresh import folder_in
 
 __all__ = ["REMOVED_SCHEMA", "BuildResult", "build_data", "prepare", "removed_table"]
 
@@ -57,6 +60,8 @@ def build_data(recipe: Recipe, run: Run, progress: Progress = silent, fits: Fits
 
         fits = TokenCounter(recipe)
     prepared = prepare(recipe, fits, progress)
+    if isinstance(fits, Learner) and fits.made:
+        keep_base(fits.made, run)
     for name, examples in prepared.examples.items():
         _write(to_table(examples), run, name)
     _write(removed_table([*prepared.removed, *prepared.changed]), run, "removed")
@@ -66,6 +71,16 @@ def build_data(recipe: Recipe, run: Run, progress: Progress = silent, fits: Fits
         prepared.rows_in, prepared.used, prepared.removed_by_reason, len(prepared.changed), prepared.steps,
         prepared.labels, prepared.guesses, seconds,
     )  # fmt: skip
+
+
+def keep_base(made: Path, run: Run) -> None:
+    """The base that was made for this data, where every later step loads it; complete or absent."""
+    folder = folder_in(run)
+    temporary = folder.with_name(f".{folder.name}.new")
+    shutil.rmtree(temporary, ignore_errors=True)
+    shutil.copytree(made, temporary)
+    shutil.rmtree(folder, ignore_errors=True)
+    temporary.replace(folder)
 
 
 def removed_table(removed: list[Removed]) -> pa.Table:

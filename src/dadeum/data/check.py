@@ -22,6 +22,7 @@ from dadeum.data.lengths.token_lengths import TokenLengths
 from dadeum.data.nearest import nearest
 from dadeum.data.results import write_results
 from dadeum.data.texts.scanning import scan
+from dadeum.models.fresh import in_run
 
 _PACKAGE = "data.checks"
 
@@ -46,7 +47,7 @@ def check_data(recipe: Recipe, run: Run, progress: Progress = silent, tokens: To
     if tokens is None:
         from dadeum.data.lengths.tokens import TokenCounter
 
-        tokens = TokenCounter(recipe)
+        tokens = TokenCounter(in_run(recipe, run))
     counted = run.manifest().get("data", {}).get("token_lengths")
     lengths = TokenLengths(**counted) if counted else None
     with keeping_objects():

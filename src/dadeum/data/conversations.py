@@ -19,12 +19,12 @@ from dadeum.data.formats import alpaca, dialogue_summary, messages, prompt_compl
 from dadeum.data.formats._beside import Beside, find_beside
 from dadeum.data.formats._convert import convert_rows
 from dadeum.data.formats._recognise import recognise
-from dadeum.data.formats.base import Format, Halves, Layout, Mappable, Unread, layout_of, match
+from dadeum.data.formats.base import Converter, Format, Halves, Layout, Mappable, Unread, layout_of, match
 from dadeum.data.nearest import nearest
 from dadeum.data.reading.columns import FieldMap, as_yaml
 from dadeum.data.reading.mapping import SourceRows, drawn, raise_for
 from dadeum.data.reading.sources import read_source
-from dadeum.data.repairs.row_kinds import source_line
+from dadeum.data.repairs.row_kinds import LineOf, source_line
 from dadeum.data.rows import BadRow, Removed, Table, as_json
 from dadeum.tasks.chat import misplaced
 
@@ -37,12 +37,19 @@ _BESIDE = ("origin",)
 
 def read_conversations(source: Source, seed: int) -> SourceRows:
     """Read, recognise, convert and sample one source. Raises DataError, or lists bad rows when the recipe says drop."""
-    _refuse_labels(source)
+    refuse_labels(source, "data.chat.label")
     table = read_source(source)
     module, layout = _layout(table, source)
+    return read_examples_of(table, _Conversation(module), layout, source, seed)
+
+
+def read_examples_of(
+    table: Table, converter: Converter, layout: Layout, source: Source, seed: int, line_of: LineOf = source_line
+) -> SourceRows:
+    """Convert and sample a table of which it is known how to read it; `line_of` writes a row that is not drawn."""
     beside, notes = _beside(table, layout)
     num_rows = table.num_rows
-    done = convert_rows(table, _Conversation(module), layout, beside, None, {})
+    done = convert_rows(table, converter, layout, beside, None, {})
     if source.on_bad_rows == "raise":
         raise_for(sorted(map(_bad_row, done.unread), key=lambda row: row.number), table, num_rows)
     examples = [example for rows in done.splits.values() for example in rows]
@@ -50,7 +57,7 @@ def read_conversations(source: Source, seed: int) -> SourceRows:
     left = [
         Removed(
             example.id, table.name, example.origin, example.text, "", "not_sampled", "",
-            original=as_json(source_line(example)),
+            original=as_json(line_of(example)),
         )
         for at, example in enumerate(examples) if at not in taken
     ]  # fmt: skip
@@ -65,11 +72,11 @@ def read_conversations(source: Source, seed: int) -> SourceRows:
     )  # fmt: skip
 
 
-def _refuse_labels(source: Source) -> None:
-    """A conversation has no label to give; a column of that name stays a fact beside the row."""
+def refuse_labels(source: Source, key_of_error: str) -> None:
+    """Free texts have no label to give; a column of that name stays a fact beside the row."""
     for key, value in (("label", source.label), ("label_values", source.label_values)):
         if value:
-            raise DataError("data.chat.label", path=source.path, key=key)
+            raise DataError(key_of_error, path=source.path, key=key)
 
 
 # -- which column is what --------------------------------------------------------------------------
@@ -112,7 +119,8 @@ def _mapped(table: Table, mapping: dict[str, str]) -> tuple[Format, Layout]:
 
 
 def _fields(shape: Mappable) -> list[str]:
-    return [name for name in (*shape.NEEDS, *shape.MAY) if name != "label"]
+    """Without further summaries, which only the task `summarize` has a use for."""
+    return [name for name in (*shape.NEEDS, *shape.MAY) if name != "label" and name not in dialogue_summary.MORE]
 
 
 def _proposal(table: Table) -> dict[str, str]:

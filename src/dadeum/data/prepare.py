@@ -16,14 +16,15 @@ from dadeum.core.examples import SPLITS, Example
 from dadeum.core.messages import Message, text
 from dadeum.core.progress import Progress, silent
 from dadeum.core.recipe import Recipe, Source
-from dadeum.core.task import Chat
+from dadeum.core.task import Chat, Summarize
 from dadeum.data.conversations import read_conversations
+from dadeum.data.dialogues import read_dialogues
 from dadeum.data.engine import keeping_objects
 from dadeum.data.lengths.token_lengths import Fits, Limited, apply_limit
 from dadeum.data.reading.columns import FieldMap, as_yaml
 from dadeum.data.reading.mapping import SourceRows, read_rows
 from dadeum.data.repairs.cleaning import StepCount, changed_rows, clean_rows, with_originals
-from dadeum.data.repairs.row_kinds import Conversations, FieldRows, RecipeRows
+from dadeum.data.repairs.row_kinds import Conversations, Dialogues, FieldRows, RecipeRows
 from dadeum.data.repairs.transforms import Rules
 from dadeum.data.rows import Removed, Row, source_name
 from dadeum.data.similar.fingerprints import Memory
@@ -168,14 +169,20 @@ def _read_all(recipe: Recipe, seconds: dict[str, float], progress: Progress) -> 
 def _read(source: Source, recipe: Recipe) -> SourceRows:
     if isinstance(recipe.task, Chat):
         return read_conversations(source, recipe.seed)
+    if isinstance(recipe.task, Summarize):
+        return read_dialogues(source, recipe.seed)
     return read_rows(source, recipe.task, recipe.seed)
 
 
 def _rows(recipe: Recipe, sources: list[SourceRows]) -> tuple[RecipeRows, list[Row]]:
     """All rows that were read, and how to look at them."""
+    examples = [example for source in sources for example in source.examples]
     if isinstance(recipe.task, Chat):
-        conversations = Conversations(recipe.task, [example for source in sources for example in source.examples])
+        conversations = Conversations(recipe.task, examples)
         return conversations, list(conversations.rows)
+    if isinstance(recipe.task, Summarize):
+        dialogues = Dialogues(recipe.task, recipe.render.format, examples)
+        return dialogues, list(dialogues.rows)
     return FieldRows(recipe.task), [row for source in sources for row in source.rows]
 
 

@@ -6,32 +6,23 @@ Deciding a label needs no generation: `models/scoring.py` reads it off one forwa
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from dadeum.core.examples import Example, Turn
+from dadeum.core.generation import Generation
 from dadeum.core.recipe import Recipe
 from dadeum.models.likelihood import Labelled, Likelihood, log_likelihoods
-from dadeum.models.load import load_base, load_tokenizer, load_trained
+from dadeum.models.load import load_base, load_trained
 from dadeum.models.precision import choose_precision
-from dadeum.models.render import Renderer, common_prefix, label_spans, loss_on
+from dadeum.models.render import Renderer, common_prefix, label_spans
+from dadeum.models.seq2seq_engine import Seq2SeqEngine
+from dadeum.models.seq2seq_render import Seq2SeqRenderer, load_renderer
 from dadeum.models.threads import use_threads
-
-Counter = Callable[[int], None]
-
-
-@dataclass(frozen=True)
-class Written:
-    """A free answer."""
-
-    text: str
-    finished: bool
-    """False where the limit on its length cut it off."""
+from dadeum.models.writing import Counter, Written, by_length
 
 
 class Engine:
@@ -86,25 +77,59 @@ class Engine:
         max_new_tokens: int,
         batch_size: int,
         progress: Counter | None = None,
+        generation: Generation = Generation(),  # noqa: B008
+        seed: int = 42,
     ) -> list[Written]:
-        """Greedy answers in the order of `prompts`, without the end token, and which of them came to an end."""
+        """One answer per prompt, in their order, without the end token, and which of them came to an end.
+
+        `candidates` and `finish` are not this method's: `models/candidates.py` and `core/finishing` see to them.
+        """
+        found = self.write_candidates(prompts, 1, max_new_tokens, batch_size, progress, generation, seed)
+        return [written[0] for written in found]
+
+    def write_candidates(
+        self,
+        prompts: list[list[Turn]],
+        number: int,
+        max_new_tokens: int,
+        batch_size: int,
+        progress: Counter | None = None,
+        generation: Generation = Generation(),  # noqa: B008
+        seed: int = 42,
+    ) -> list[list[Written]]:
+        """`number` answers per prompt: drawn where there is a temperature, else the likeliest beams, the best first.
+
+        What is drawn depends on seed, settings and the prompt's place, not on the batch that it is written in.
+        """
         import torch
 
-        from dadeum.models.generation import Greedy, generate_batch, shared_beginning
+        from dadeum.models.answer_rules import numbers_of
+        from dadeum.models.generation import Writing, generate_batch, shared_beginning
 
         tokenizer = self.renderer.tokenizer
-        greedy = Greedy(max_new_tokens, self.renderer.stop_ids, tokenizer.pad_token_id)
-        rows = [self.renderer.prompt_ids(prompt) for prompt in prompts]
-        answers = [Written("", False)] * len(rows)
+        drawn = number if generation.temperature else 1
+        writing = Writing(
+            max_new_tokens, self.renderer.stop_ids, tokenizer.pad_token_id, generation, best_of_beams=number // drawn
+        )
+        rows = [self.renderer.prompt_ids(prompt) for prompt in prompts for _ in range(drawn)]
+        answers: list[list[Written]] = [[] for _ in rows]
+        waiting = [drawn] * len(prompts)
         with torch.inference_mode():
-            beginning = shared_beginning(self.model, rows, greedy)
-            for indices in _batches(rows, batch_size):
-                found = generate_batch(self.model, [rows[index] for index in indices], greedy, beginning)
-                for index, ids in zip(indices, found, strict=True):
-                    answers[index] = Written(str(tokenizer.decode(ids)), finished=len(ids) < max_new_tokens)
+            beginning = shared_beginning(self.model, rows, writing)
+            # Beams are rows of their own to the memory.
+            for indices in by_length(rows, max(1, batch_size // generation.beams)):
+                draws = None
+                if generation.temperature:
+                    draws = numbers_of(seed, [divmod(index, drawn) for index in indices], max_new_tokens)
+                found = generate_batch(self.model, [rows[index] for index in indices], writing, beginning, draws)
+                for place, ids in enumerate(found):
+                    written = Written(str(tokenizer.decode(ids)), finished=len(ids) < max_new_tokens)
+                    answers[indices[place // writing.best_of_beams]].append(written)
+                for index in indices:
+                    waiting[index // drawn] -= 1
                 if progress:
-                    progress(len(indices))
-        return answers
+                    progress(len({index // drawn for index in indices if not waiting[index // drawn]}))
+        return [[one for each in answers[at : at + drawn] for one in each] for at in range(0, len(rows), drawn)]
 
     def log_likelihoods(
         self, examples: list[Example], batch_size: int, progress: Counter | None = None
@@ -119,21 +144,19 @@ class Engine:
             return log_likelihoods(self.model, rows, batch_size, pad_id, progress or (lambda newly: None))
 
 
-def _batches(rows: list[list[int]], batch_size: int) -> Iterator[list[int]]:
-    """Indices in batches of similar length, longest first, so that a lack of memory shows at once."""
-    order = sorted(range(len(rows)), key=lambda index: (-len(rows[index]), index))
-    for start in range(0, len(order), batch_size):
-        yield order[start : start + batch_size]
+AnyEngine = Engine | Seq2SeqEngine
 
 
-def load_engine(recipe: Recipe, weights: Path | None) -> Engine:
+def load_engine(recipe: Recipe, weights: Path | None) -> AnyEngine:
     """The untuned base (`weights` None) or the base with what a stage trained."""
     precision = choose_precision(recipe.model.precision)
     use_threads()
-    renderer = Renderer(load_tokenizer(recipe.model), recipe.render, loss_on(recipe))
+    renderer = load_renderer(recipe)
     if weights is None:
-        return Engine(load_base(recipe.model, precision), renderer)
-    return Engine(_merged(load_trained(recipe.model, precision, weights)), renderer)
+        model = load_base(recipe.model, precision)
+    else:
+        model = _merged(load_trained(recipe.model, precision, weights))
+    return Seq2SeqEngine(model, renderer) if isinstance(renderer, Seq2SeqRenderer) else Engine(model, renderer)
 
 
 def _merged(model: Any) -> Any:

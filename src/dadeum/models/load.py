@@ -146,6 +146,18 @@ def load_config(model: Model) -> Any:
         raise _unreachable(model.base, error) from error
 
 
+def is_seq2seq(config: Any) -> bool:
+    """Whether an encoder reads and a decoder writes; all others continue one text."""
+    return bool(getattr(config, "is_encoder_decoder", False))
+
+
+def auto_class(config: Any) -> Any:
+    """The class of transformers that builds a model with a head over the vocabulary from this configuration."""
+    from transformers import AutoModelForCausalLM, AutoModelForSeq2SeqLM
+
+    return AutoModelForSeq2SeqLM if is_seq2seq(config) else AutoModelForCausalLM
+
+
 def _published_config(model: Model) -> dict[str, Any]:
     """The base's config.json; refuses remote code where none is needed, and its absence where it is."""
     from transformers import CONFIG_MAPPING, PreTrainedConfig
@@ -213,12 +225,9 @@ def load_base(model: Model, precision: Precision, trainable: bool = False) -> An
 
 def _from_pretrained(model: Model, arguments: dict[str, Any]) -> Any:
     """Every weight from the checkpoint: one missing there would be random, and only a log line would say so."""
-    from transformers import AutoModelForCausalLM
-
+    kind = auto_class(arguments.get("config") or load_config(model))
     try:
-        loaded, found = AutoModelForCausalLM.from_pretrained(
-            resolve_base(model.base), output_loading_info=True, **arguments
-        )
+        loaded, found = kind.from_pretrained(resolve_base(model.base), output_loading_info=True, **arguments)
     except (OSError, ValueError) as error:
         if isinstance(model.adapter, QLora) and "dispatched on the CPU or the disk" in str(error):
             raise ModelError("models.load.quantised_offload", base=model.base, bits=model.adapter.bits) from error
@@ -251,7 +260,7 @@ def lora_config(base: Any, adapter: Lora | QLora) -> Any:
         lora_alpha=adapter.alpha,
         lora_dropout=adapter.dropout,
         target_modules=resolve_targets(base, adapter.targets),
-        task_type="CAUSAL_LM",
+        task_type="SEQ_2_SEQ_LM" if is_seq2seq(base.config) else "CAUSAL_LM",
     )
 
 

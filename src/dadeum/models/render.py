@@ -7,6 +7,7 @@ earlier turns are found by rendering the conversation up to each of them; where 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, Literal
@@ -183,29 +184,30 @@ class Renderer:
         if self.settings.truncation == "raise":
             raise ModelError("train.too_long", id=example.id, found=prompt + answer, limit=limit, answer=answer)
         if self.settings.truncation == "cut_input":
-            turns = self._cut(example.prompt, limit - answer)
+            turns = shortened(example.prompt, limit - answer, self.prompt_ids)
             if turns:
                 return Fitted(replace(example, prompt=turns), len(self.prompt_ids(turns)), answer, was_cut=True)
         return Fitted(None, prompt, answer)
 
-    def _cut(self, turns: list[Turn], budget: int) -> list[Turn] | None:
-        """Turns within `budget` tokens: the latest exchanges, else as much of the last turn's beginning as fits."""
-        before = turns[:1] if turns[0]["role"] == "system" else []
-        # Two turns at a time, so that what is left begins with the user.
-        for start in range(len(before) + 2, len(turns), 2):
-            if len(self.prompt_ids([*before, *turns[start:]])) <= budget:
-                return [*before, *turns[start:]]
-        last = turns[-1]
-        low, high = 1, len(last["content"])
-        best: list[Turn] | None = None
-        while low <= high:
-            middle = (low + high) // 2
-            shorter: list[Turn] = [*before, {"role": last["role"], "content": last["content"][:middle]}]
-            if len(self.prompt_ids(shorter)) <= budget:
-                best, low = shorter, middle + 1
-            else:
-                high = middle - 1
-        return best
+
+def shortened(turns: list[Turn], budget: int, prompt_ids: Callable[[list[Turn]], list[int]]) -> list[Turn] | None:
+    """Turns within `budget` tokens: the latest exchanges, else as much of the last turn's beginning as fits."""
+    before = turns[:1] if turns[0]["role"] == "system" else []
+    # Two turns at a time, so that what is left begins with the user.
+    for start in range(len(before) + 2, len(turns), 2):
+        if len(prompt_ids([*before, *turns[start:]])) <= budget:
+            return [*before, *turns[start:]]
+    last = turns[-1]
+    low, high = 1, len(last["content"])
+    best: list[Turn] | None = None
+    while low <= high:
+        middle = (low + high) // 2
+        shorter: list[Turn] = [*before, {"role": last["role"], "content": last["content"][:middle]}]
+        if len(prompt_ids(shorter)) <= budget:
+            best, low = shorter, middle + 1
+        else:
+            high = middle - 1
+    return best
 
 
 def label_spans(renderer: Renderer, answers: list[str]) -> list[list[int]]:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from dadeum.core.recipe import Model, NoAdapter, Recipe
-from dadeum.models.load import load_config
+from dadeum.models.load import auto_class, is_seq2seq, load_config
 from dadeum.models.targets import linear_layers, resolve_targets
 
 _EFFICIENCY = 0.63
@@ -28,6 +28,8 @@ class Size:
     layers: int
     intermediate: int
     vocabulary: int
+    encoder: int = 0
+    """Parameters that see the source only, without the embedding; 0 for a decoder alone."""
 
 
 def measure_size(model: Model) -> Size:
@@ -36,11 +38,10 @@ def measure_size(model: Model) -> Size:
     Also resolves the adapter targets: a name that matches nothing is a ModelError here, before any weight is read.
     """
     import torch
-    from transformers import AutoModelForCausalLM
 
     config = load_config(model)
     with torch.device("meta"):
-        empty = AutoModelForCausalLM.from_config(config, trust_remote_code=model.trust_remote_code)
+        empty = auto_class(config).from_config(config, trust_remote_code=model.trust_remote_code)
     total = sum(parameter.numel() for parameter in empty.parameters())
     words = empty.get_input_embeddings().weight
     text = config.get_text_config()
@@ -52,7 +53,12 @@ def measure_size(model: Model) -> Size:
         layers=text.num_hidden_layers,
         intermediate=getattr(text, "intermediate_size", 4 * text.hidden_size) or 4 * text.hidden_size,
         vocabulary=words.shape[0],
+        encoder=_encoder_parameters(empty, words) if is_seq2seq(config) else 0,
     )
+
+
+def _encoder_parameters(empty: Any, words: Any) -> int:
+    return sum(one.numel() for one in empty.get_encoder().parameters() if one.shape != words.shape)
 
 
 def _adapter_parameters(empty: Any, model: Model, total: int) -> int:
@@ -72,6 +78,23 @@ def training_seconds(recipe: Recipe, size: Size, num_tokens: float, gflops: floa
 
     Forward costs 2, the gradient of the activations 2, the gradient of the weights 2 (Kaplan et al. 2020, §2.1).
     """
-    per_weight = 6 if isinstance(recipe.model.adapter, NoAdapter) else 4
-    flops = num_tokens * (per_weight * (size.total - size.embedding) + 6 * min(size.adapter, size.total))
+    flops = num_tokens * (_per_weight(recipe) * (size.total - size.embedding) + 6 * _added(recipe, size))
     return flops / (gflops * 1e9 * _EFFICIENCY)
+
+
+def seq2seq_seconds(recipe: Recipe, size: Size, source_tokens: float, target_tokens: float, gflops: float) -> float:
+    """The same for an encoder-decoder: each half sees its own side, and targets also meet the whole vocabulary."""
+    decoder = size.total - size.embedding - size.encoder
+    by_source = _per_weight(recipe) * size.encoder + 6 * _added(recipe, size) / 2
+    by_target = _per_weight(recipe) * (decoder + size.embedding) + 6 * _added(recipe, size) / 2
+    flops = source_tokens * by_source + target_tokens * by_target
+    return flops / (gflops * 1e9 * _EFFICIENCY)
+
+
+def _per_weight(recipe: Recipe) -> int:
+    return 6 if isinstance(recipe.model.adapter, NoAdapter) else 4
+
+
+def _added(recipe: Recipe, size: Size) -> int:
+    """Weights that training adds to the model's own."""
+    return 0 if isinstance(recipe.model.adapter, NoAdapter) else min(size.adapter, size.total)

@@ -12,7 +12,9 @@ from typing import Any
 
 from dadeum.core.errors import ModelError
 
-_ATTENTION = re.compile(r"(^|[._])(attn|attention|self_attn|self_attention|selfattention)([._]|$)", re.IGNORECASE)
+_ATTENTION = re.compile(
+    r"(^|[._])(attn|attention|self_attn|self_attention|selfattention|encdecattention)([._]|$)", re.IGNORECASE
+)
 
 
 def linear_layers(model: Any) -> list[str]:

@@ -15,6 +15,8 @@ from dadeum.core.findings import SEVERITIES, read_findings
 from dadeum.core.messages import LANGUAGES, text
 from dadeum.core.recipe import NoAdapter, QLora, Recipe
 from dadeum.core.run import Run, read_json
+from dadeum.core.stages import Seq2Seq
+from dadeum.models.fresh import is_fresh
 from dadeum.models.licences import Licence, licence_of
 from dadeum.models.load import ALIASES
 from dadeum.serving.card_scores import read_figures, score_table, warnings_of
@@ -122,7 +124,7 @@ def _section(recipe: Recipe, run: Run, name: str, format: str, language: str) ->
         say("export.card.load"),
         *_load_block(recipe, name, format, say),
         say("export.card.licence"),
-        _licence_block(licence_of(recipe.model.base), say),
+        say("export.card.fresh") if is_fresh(recipe.model) else _licence_block(licence_of(recipe.model.base), say),
         say("export.card.made"),
         _made_block(recipe, run, say),
     ]
@@ -196,6 +198,10 @@ def _limits(recipe: Recipe, run: Run, say: Callable[..., str], language: str) ->
 
 def _load_block(recipe: Recipe, name: str, format: str, say: Callable[..., str]) -> list[str]:
     """The lines that load it, and what they need where transformers has no class of its own for the base."""
+    if any(isinstance(stage, Seq2Seq) for stage in recipe.stages):
+        is_whole = format == "merged" or isinstance(recipe.model.adapter, NoAdapter)
+        code = "export.card.load_seq2seq_merged" if is_whole else "export.card.load_seq2seq_adapter"
+        return [say(code, name=name), say("export.card.seq2seq_ends")]
     remote = recipe.model.base.lower().startswith(_NEEDS_REMOTE_CODE) and format in ("adapter", "merged")
     return [say(f"export.card.load_{format}", name=name), *([say("export.card.load_remote_code")] if remote else [])]
 

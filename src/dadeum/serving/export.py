@@ -16,8 +16,9 @@ from typing import Any
 from dadeum.core.errors import ExportError
 from dadeum.core.recipe import NoAdapter, QLora, Recipe
 from dadeum.core.run import Run, file_hash, fingerprint, read_json
+from dadeum.models.fresh import in_run
 from dadeum.models.licences import licence_of
-from dadeum.models.load import load_base, load_tokenizer, load_trained, resolve_base
+from dadeum.models.load import is_seq2seq, load_base, load_config, load_tokenizer, load_trained, resolve_base
 from dadeum.models.precision import Precision, choose_precision
 from dadeum.models.save import save_model
 from dadeum.serving.card import model_card, public_base
@@ -47,15 +48,18 @@ def export(recipe: Recipe, run: Run, format: str | None = None) -> Exported:
     if wanted != "adapter" and isinstance(recipe.model.adapter, QLora):
         # Merging into quantised weights loses what was learnt (peft #2321): that needs the full-precision base.
         raise ExportError("export.merge_quantised")
+    loaded = in_run(recipe, run)
+    if wanted in ("gguf", "ollama") and is_seq2seq(load_config(loaded.model)):
+        raise ExportError("export.no_seq2seq_file", base=recipe.model.base, format=wanted)
     name = export_name(recipe)
     folder = run.export_folder / wanted
     temporary = folder.with_name(f".{wanted}.new")
     shutil.rmtree(temporary, ignore_errors=True)
     temporary.parent.mkdir(parents=True, exist_ok=True)
     try:
-        difference = _WRITERS[wanted](recipe, weights, temporary)
+        difference = _WRITERS[wanted](loaded, weights, temporary)
         (temporary / "README.md").write_text(model_card(recipe, run, name, wanted), encoding="utf-8")
-        _copy_licence(recipe, temporary)
+        _copy_licence(loaded, temporary)
     except BaseException:
         shutil.rmtree(temporary, ignore_errors=True)
         raise
@@ -182,8 +186,10 @@ def _probe(model: Any, tokenizer: Any) -> Any:
     import torch
 
     ids = torch.tensor([tokenizer(_PROBE_TEXT).input_ids], device=model.device)
+    # An encoder-decoder reads the text on both sides: every weight takes part.
+    written = {"decoder_input_ids": ids} if is_seq2seq(model.config) else {}
     with torch.inference_mode():
-        return model(input_ids=ids).logits[0].float().cpu()
+        return model(input_ids=ids, **written).logits[0].float().cpu()
 
 
 def _compared(expected: Any, model: Any, tokenizer: Any, precision: Precision) -> float:

@@ -9,7 +9,8 @@ from collections.abc import Callable
 
 from dadeum.core.errors import DadeumError, ExportError
 from dadeum.core.recipe import QLora, Recipe
-from dadeum.models.load import load_config, load_tokenizer
+from dadeum.models.fresh import is_fresh
+from dadeum.models.load import is_seq2seq, load_config, load_tokenizer
 from dadeum.serving.export import export_name
 
 
@@ -43,13 +44,15 @@ def _file(recipe: Recipe) -> None:
     from dadeum.serving.gguf_file import check_architecture
     from dadeum.serving.gguf_vocabulary import read_vocabulary
 
+    if is_fresh(recipe.model) or is_seq2seq(load_config(recipe.model)):
+        raise ExportError("export.no_seq2seq_file", base=recipe.model.base, format=recipe.export.format)
     config, tokenizer = load_config(recipe.model), load_tokenizer(recipe.model)
     check_architecture(config, recipe.export.quantization)
     read_vocabulary(tokenizer, max(config.vocab_size, len(tokenizer)), recipe.model.base)
 
 
 def _template(recipe: Recipe) -> None:
-    if recipe.export.format != "ollama":
+    if recipe.export.format != "ollama" or is_fresh(recipe.model) or is_seq2seq(load_config(recipe.model)):
         return
     from dadeum.serving.ollama import modelfile
 

@@ -8,7 +8,6 @@ empty.
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Literal
@@ -16,8 +15,6 @@ from typing import Literal
 from dadeum.core.examples import Example, Turn, answer_of
 from dadeum.core.task import Summarize
 
-MASK = re.compile(r"#[A-Za-z][A-Za-z_]*\d*#")
-"""Speakers and masked values as DialogSum writes them: `#Person1#`, `#PhoneNumber#`. Never split, never translated."""
 REFERENCES = "references"
 """Key of `Example.extra`: further summaries of the same dialogue, as a JSON list."""
 _BETWEEN = "\n\n"
@@ -57,7 +54,16 @@ def source_text(turns: Sequence[Turn]) -> str:
 
 def references(example: Example) -> list[str]:
     """All summaries that people wrote of this row, the one that is taught first."""
-    return [answer_of(example), *json.loads(example.extra.get(REFERENCES, "[]"))]
+    return [answer_of(example), *further_references(example)]
+
+
+def further_references(example: Example) -> list[str]:
+    """Those that are not taught; none where the file says something else under that name."""
+    try:
+        found = json.loads(example.extra.get(REFERENCES, "[]"))
+    except (ValueError, RecursionError):
+        return []
+    return [text for text in found if isinstance(text, str)] if isinstance(found, list) else []
 
 
 def _asked(instruction: str, dialogue: str) -> str:

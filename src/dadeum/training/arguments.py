@@ -14,6 +14,9 @@ from dadeum.core.errors import RecipeError
 from dadeum.core.plugins import find
 from dadeum.core.recipe import Recipe
 from dadeum.core.stages import AnyStage, Sft
+from dadeum.training.architecture import method_problems
+from dadeum.training.instructions import instruction_problems
+from dadeum.training.online import online_problems
 
 if TYPE_CHECKING:
     from dadeum.training.work import Work
@@ -87,7 +90,7 @@ def base_arguments(work: Work, num_rows: int, has_validation: bool) -> dict[str,
 
 def check_stages(recipe: Recipe) -> list[RecipeError]:
     """Problems of all stages that can be seen without loading anything."""
-    problems = []
+    problems = method_problems(recipe) + online_problems(recipe) + instruction_problems(recipe)
     for stage in recipe.stages:
         if stage.eval_steps and stage.save_steps and stage.save_steps % stage.eval_steps:
             problems.append(

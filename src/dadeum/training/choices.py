@@ -141,7 +141,7 @@ def _rows_to_train(trainer: Any, rows: list[Row]) -> float:
     args = trainer.args
     if args.max_steps > 0:
         return float(args.max_steps * args.train_batch_size * args.gradient_accumulation_steps)
-    return float(len(rows) * args.num_train_epochs / args.world_size)
+    return float(len(trainer.ways or rows) * args.num_train_epochs / args.world_size)
 
 
 def _compile(

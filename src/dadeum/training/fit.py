@@ -15,9 +15,9 @@ import yaml
 from dadeum.core.errors import DadeumError, first_line
 from dadeum.core.messages import text
 from dadeum.core.recipe import Lora, NoAdapter, QLora, Recipe
-from dadeum.core.stages import Sft
+from dadeum.core.stages import AnyStage, Sft
 from dadeum.models.memory import left_mb, used_mb
-from dadeum.training.memory import Need, StageRows, expected
+from dadeum.training.memory import Need, Passes, expected
 
 _ROOM = 0.95
 """Share of the machine's free memory that a plan may count on."""
@@ -61,7 +61,7 @@ class Fit:
         return said
 
 
-def fit(recipe: Recipe, stage: Sft, dtype: str, rows: StageRows) -> Fit:
+def fit(recipe: Recipe, stage: AnyStage, dtype: str, rows: Passes) -> Fit:
     """Trace the stage; where it does not fit, trace smaller ones until one does."""
     import torch
 
@@ -82,7 +82,7 @@ def fit(recipe: Recipe, stage: Sft, dtype: str, rows: StageRows) -> Fit:
     return Fit(need, room)
 
 
-def _smaller(recipe: Recipe, stage: Sft) -> Iterator[tuple[dict[str, Any], Recipe, Sft]]:
+def _smaller(recipe: Recipe, stage: AnyStage) -> Iterator[tuple[dict[str, Any], Recipe, AnyStage]]:
     """(changes, recipe, stage) from the least change to the greatest."""
     for settings in _batches(stage):
         yield {"stages": {stage.name: settings}}, recipe, stage.model_copy(update=settings)
@@ -97,7 +97,7 @@ def _smaller(recipe: Recipe, stage: Sft) -> Iterator[tuple[dict[str, Any], Recip
             yield said | {"stages": {stage.name: settings}}, other, stage.model_copy(update=settings)
 
 
-def _batches(stage: Sft) -> Iterator[dict[str, int | None]]:
+def _batches(stage: AnyStage) -> Iterator[dict[str, int | None]]:
     """The same effective batch in ever smaller parts, down to one row."""
     together = stage.batch_size * stage.accumulation_steps
     size = stage.batch_size
@@ -107,7 +107,8 @@ def _batches(stage: Sft) -> Iterator[dict[str, int | None]]:
             size -= 1
         # Room that the recipe gives in tokens would stay as large as it was.
         smaller: dict[str, int | None] = {"batch_size": size, "accumulation_steps": together // size}
-        yield smaller | {"tokens_per_pass": None} if stage.tokens_per_pass else smaller
+        in_tokens = isinstance(stage, Sft) and stage.tokens_per_pass
+        yield smaller | {"tokens_per_pass": None} if in_tokens else smaller
 
 
 def _lighter(adapter: Any) -> Iterator[Lora | QLora]:

@@ -9,10 +9,10 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 from dadeum.core.recipe import Recipe
-from dadeum.core.stages import Sft
+from dadeum.core.stages import AnyStage, Sft
 from dadeum.models.memory import used_mb
 from dadeum.models.token_budget import cut_padded
 from dadeum.training.memory_trace import EmptyModel
@@ -47,6 +47,14 @@ class Need:
         return self.process + self.weights + self.optimizer + self.computing
 
 
+class Passes(Protocol):
+    """The training rows of a stage, as far as memory depends on them."""
+
+    def largest_pass(self, stage: Any, seed: int) -> tuple[dict[str, Any], int]:
+        """(inputs of the pass with the most tokens, number of passes of its step)."""
+        ...
+
+
 class StageRows:
     """Lengths of all training rows, and their tokens when asked for."""
 
@@ -79,7 +87,30 @@ class StageRows:
         return sorted(steps, key=lambda step: -sum(self.lengths[index] for index in step))[:_STEPS_LOOKED_AT]
 
 
-def expected(recipe: Recipe, stage: Sft, dtype: str, rows: StageRows, on_gpu: bool) -> Need:
+class PairRows:
+    """Lengths of all sources and targets, and a batch of rows when asked for."""
+
+    def __init__(self, lengths: Sequence[tuple[int, int]], batch: Callable[[list[int]], dict[str, Any]]) -> None:
+        self.lengths = list(lengths)
+        self.batch = batch
+
+    def largest_pass(self, stage: AnyStage, seed: int) -> tuple[dict[str, Any], int]:
+        """As the trainer cuts them: rows of like length together, `batch_size` at once."""
+        step = stage.batch_size * stage.accumulation_steps
+        sampler = LengthWindowSampler([sum(pair) for pair in self.lengths], step, seed)
+        passes = []
+        for epoch in range(math.ceil(min(stage.epochs, 2))):
+            sampler.set_epoch(epoch)
+            order = list(sampler)
+            passes += [order[start : start + stage.batch_size] for start in range(0, len(order), stage.batch_size)]
+        return self.batch(max(passes, key=self._padded)), stage.accumulation_steps
+
+    def _padded(self, rows: list[int]) -> int:
+        sources, targets = zip(*(self.lengths[row] for row in rows), strict=True)
+        return len(rows) * (max(sources) + max(targets))
+
+
+def expected(recipe: Recipe, stage: AnyStage, dtype: str, rows: Passes, on_gpu: bool) -> Need:
     """Peak of `stage` where it is trained with `dtype`; loads no weights, takes a second or two."""
     inputs, num_passes = rows.largest_pass(stage, recipe.seed)
     # Under gradient checkpointing freed pages go back at once (models/memory.py), so nothing is left in a heap.

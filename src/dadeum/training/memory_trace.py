@@ -17,8 +17,8 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_map_only
 
 from dadeum.core.recipe import Model, NoAdapter, QLora
-from dadeum.core.stages import Sft
-from dadeum.models.load import load_config, lora_config
+from dadeum.core.stages import AnyStage
+from dadeum.models.load import auto_class, load_config, lora_config
 from dadeum.models.prefix_tree import Tree
 from dadeum.models.targets import linear_layers
 from dadeum.models.tree_attention import trees
@@ -70,7 +70,7 @@ class LiveBytes(TorchDispatchMode):
 class EmptyModel:
     """A recipe's model as a stage trains it, without contents; says what it and a pass through it weigh."""
 
-    def __init__(self, model: Model, stage: Sft, dtype: str, heap_slack: float = 1.0) -> None:
+    def __init__(self, model: Model, stage: AnyStage, dtype: str, heap_slack: float = 1.0) -> None:
         from peft import get_peft_model
 
         self.heap_slack = heap_slack
@@ -129,10 +129,12 @@ class EmptyModel:
     def pass_bytes(self, inputs: dict[str, Any], gradients_exist: bool) -> int:
         """Most bytes alive beside the weights, from the first token's embedding to the last gradient.
 
-        `inputs` come from `tree_pass` or `plain_pass`. `gradients_exist`: those of an earlier pass of the step.
+        `inputs` come from `tree_pass`, `plain_pass` or `Seq2SeqRenderer.training_batch`. `gradients_exist`: those of an earlier pass of the step.
         Layers come in periods (of one, or of sliding and full attention), so a few of them tell what all will take.
         Not so where they are trained themselves: the most may then be at the first layer or at the last.
         """
+        if "decoder_input_ids" in inputs:
+            return self._count(inputs, gradients_exist)
         inputs = inputs | {"at": (inputs["answer_labels"].flatten() != IGNORED).nonzero().flatten()}
         layers, period = _layers(self.base)
         few, more = 2 * period, 4 * period
@@ -148,6 +150,8 @@ class EmptyModel:
 
     def _loss(self, inputs: dict[str, Any]) -> torch.Tensor:
         inputs = dict(inputs)
+        if "decoder_input_ids" in inputs:
+            return self._seq2seq_loss(inputs)
         labels, at = inputs.pop("answer_labels"), inputs.pop("at")
         inputs.pop("answer_weights")
         with torch.autocast("cpu", self.dtype, enabled=self.dtype is not torch.float32):
@@ -160,6 +164,14 @@ class EmptyModel:
             else:
                 log_probs = head(wanted).float().log_softmax(-1).gather(-1, targets.unsqueeze(-1))
         return -log_probs.sum()
+
+    def _seq2seq_loss(self, inputs: dict[str, Any]) -> torch.Tensor:
+        """What training/seq2seq.py computes."""
+        labels = inputs.pop("labels")
+        with torch.autocast("cpu", self.dtype, enabled=self.dtype is not torch.float32):
+            logits = self.model(**inputs).logits
+        flat = logits.float().flatten(0, 1)
+        return torch.nn.functional.cross_entropy(flat, labels.flatten(), ignore_index=IGNORED, reduction="sum")
 
 
 def _layers(base: Any) -> tuple[torch.nn.ModuleList | None, int]:
@@ -176,9 +188,8 @@ def _layers(base: Any) -> tuple[torch.nn.ModuleList | None, int]:
 
 
 def _build(model: Model, dtype: torch.dtype) -> Any:
-    from transformers import AutoModelForCausalLM
-
-    return AutoModelForCausalLM.from_config(load_config(model), dtype=dtype, trust_remote_code=model.trust_remote_code)
+    config = load_config(model)
+    return auto_class(config).from_config(config, dtype=dtype, trust_remote_code=model.trust_remote_code)
 
 
 def _onto_cpu(model: Any, mode: FakeTensorMode) -> None:

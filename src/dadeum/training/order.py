@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+import numpy as np
 import torch
 from torch.utils.data import Sampler
 
@@ -15,12 +16,20 @@ class LengthWindowSampler(Sampler[int]):
 
     The order is a function of (seed, epoch) alone, so a resumed run sees the same rows as an uninterrupted one, and
     every row is seen once an epoch. Inside a window, rows of one prompt (`groups`) stand together before length
-    counts, so that steps share it.
+    counts, so that steps share it. With `ways` a row has several places in the data, of which each epoch draws one.
     """
 
-    def __init__(self, lengths: list[int], step_size: int, seed: int, groups: list[int] | None = None) -> None:
+    def __init__(
+        self,
+        lengths: list[int],
+        step_size: int,
+        seed: int,
+        groups: list[int] | None = None,
+        ways: list[list[int]] | None = None,
+    ) -> None:
         self.lengths = lengths
         self.groups = groups or [0] * len(lengths)
+        self.ways = ways
         self.step_size = step_size
         self.seed = seed
         self.epoch = 0
@@ -29,11 +38,19 @@ class LengthWindowSampler(Sampler[int]):
         self.epoch = epoch
 
     def __len__(self) -> int:
-        return len(self.lengths)
+        return len(self.lengths if self.ways is None else self.ways)
+
+    def drawn(self) -> list[int]:
+        """The place in the data of every row of this epoch."""
+        if self.ways is None:
+            return list(range(len(self.lengths)))
+        numbers = np.random.default_rng([self.seed, self.epoch]).random(len(self.ways))
+        return [places[int(number * len(places))] for places, number in zip(self.ways, numbers, strict=True)]
 
     def __iter__(self) -> Iterator[int]:
         random = torch.Generator().manual_seed(self.seed * 1_000_003 + self.epoch)
-        shuffled = torch.randperm(len(self.lengths), generator=random).tolist()
+        places = self.drawn()
+        shuffled = [places[row] for row in torch.randperm(len(places), generator=random).tolist()]
         window = self.step_size * _WINDOW_STEPS
         steps: list[list[int]] = []
         for start in range(0, len(shuffled), window):

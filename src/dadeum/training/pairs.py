@@ -32,13 +32,14 @@ def _row(prompt: list[int], answer: list[int]) -> Row:
     return {"input_ids": prompt + answer, "labels": labels, "weights": [0.0] * len(prompt) + [1.0] * len(answer)}
 
 
-def pair_log_probs(model: Any, rows: list[Row]) -> tuple[torch.Tensor, torch.Tensor]:
+def pair_log_probs(
+    model: Any, rows: list[Row], inputs: dict[str, Any] | None = None
+) -> tuple[torch.Tensor, torch.Tensor]:
     """Σ log π(answer token | what is before it) of each chosen and each rejected row, (pairs,) each.
 
-    `rows` come from `pair_rows`. For the reference under LoRA call it again inside `model.disable_adapter()` and
-    `torch.no_grad()`.
+    `rows` come from `pair_rows`, `inputs` from `tree_pass(rows)` where it was called already.
     """
-    inputs = _on_device(model, tree_pass(rows))
+    inputs = _on_device(model, tree_pass(rows) if inputs is None else inputs)
     log_probs, _ = answer_log_probs(model, inputs)
     owner = _owners(rows, inputs).to(log_probs.device)
     sums = log_probs.new_zeros(len(rows)).index_add(0, owner, log_probs)

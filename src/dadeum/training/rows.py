@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from dadeum.core.errors import DataError
-from dadeum.core.examples import read_examples
+from dadeum.core.examples import Example, read_examples
 from dadeum.core.messages import text
 from dadeum.core.recipe import Recipe
 from dadeum.core.stages import Sft
@@ -22,7 +22,14 @@ _INSTRUCTION_TOKENS = 32
 
 
 def encode(recipe: Recipe, renderer: Renderer, stage: Sft, path: Path) -> list[dict[str, Any]]:
-    """Rows of {input_ids, labels, weights} of one split; DataError when one is over the recipe's limit.
+    """Rows of {input_ids, labels, weights} of one split; DataError when one is over the recipe's limit."""
+    return encode_examples(recipe, renderer, stage, read_examples(path), path)
+
+
+def encode_examples(
+    recipe: Recipe, renderer: Renderer, stage: Sft, examples: list[Example], path: Path
+) -> list[dict[str, Any]]:
+    """The same for examples of the split at `path`, in their order.
 
     Every answer token that is learnt weighs 1; in a decision the tokens that tell the labels apart weigh more.
     """
@@ -31,7 +38,7 @@ def encode(recipe: Recipe, renderer: Renderer, stage: Sft, path: Path) -> list[d
     limit = recipe.render.max_length_tokens
     rows: list[dict[str, Any]] = []
     escaped: list[tuple[str, str]] = []
-    for example in read_examples(path):
+    for example in examples:
         rendered = renderer.render(example)
         if len(rendered.input_ids) > limit:
             raise DataError("train.row_too_long", id=example.id, limit=limit)

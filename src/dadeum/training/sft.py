@@ -26,6 +26,8 @@ class AnswerTrainer(SFTTrainer):
 
     groups: list[int] | None = None
     """For every training row a number that rows of one prompt have in common."""
+    ways: list[list[int]] | None = None
+    """Places in the training data of each row's ways to ask, where every epoch draws one (training/instructions.py)."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -51,7 +53,7 @@ class AnswerTrainer(SFTTrainer):
         lengths = [len(ids) for ids in rows["input_ids"]]
         # The ranks take turns at batches of one step: together they see what a single process would.
         step_size = self.args.train_batch_size * self.args.world_size
-        return LengthWindowSampler(lengths, step_size, self.args.seed, self.groups)
+        return LengthWindowSampler(lengths, step_size, self.args.seed, self.groups, self.ways)
 
     def _get_num_items_in_batch(self, batch_samples: list[Any], device: torch.device) -> Any:
         """Answer tokens of the whole optimizer step, on all devices."""

@@ -20,6 +20,7 @@ from dadeum.core.progress import Progress, silent
 from dadeum.core.recipe import Recipe
 from dadeum.core.run import Run, append_jsonl, file_hash, fingerprint, read_jsonl, write_jsonl, write_text
 from dadeum.core.stages import AnyStage, OnPairs, Reward
+from dadeum.models.fresh import in_run
 from dadeum.models.memory import peak_mb, return_freed, start_peak
 from dadeum.models.precision import choose_precision
 from dadeum.models.save import save_model
@@ -72,7 +73,7 @@ def train(recipe: Recipe, run: Run, progress: Progress = silent) -> dict[str, St
             stage: AnyStage = stage, folder: Path = folder, before: Path | None = before,
             reward_model: Path | None = reward_model, inputs: dict[str, Any] = inputs,
         ) -> None:  # fmt: skip
-            result = _run_stage(_Frame(recipe, run, stage, folder, before, reward_model, progress), inputs)
+            result = _run_stage(_Frame(in_run(recipe, run), run, stage, folder, before, reward_model, progress), inputs)
             recorded = run.manifest().get("training", {})
             run.record("training", recorded | {stage.name: asdict(result)})
 

@@ -75,7 +75,9 @@ class RuleEngine:
     calls: list[str] = field(default_factory=list)
     renderer: Any = field(default_factory=lambda: SimpleNamespace(answer_ids=lambda answer: [*answer, "end"]))
 
-    def write(self, prompts: list[list[Turn]], limit: int, batch_size: int, progress: Any) -> list[Written]:
+    def write(
+        self, prompts: list[list[Turn]], limit: int, batch_size: int, progress: Any, *settings: Any
+    ) -> list[Written]:
         self.calls.append(f"write {len(prompts)} within {limit}")
         progress(len(prompts))
         said = [self.rule(prompt[-1]["content"]) for prompt in prompts]

@@ -12,6 +12,7 @@ from dadeum.data.formats.base import NOTHING, Layout, Unread, probe
 from dadeum.data.reading.cells import text_of
 from dadeum.data.reading.columns import SYNONYMS, plain_name
 from dadeum.data.rows import Table
+from dadeum.tasks.summarize import REFERENCES
 
 KEPT = "extra."
 """`data build` writes this before a fact whose name would be taken for an input or an answer."""
@@ -85,14 +86,17 @@ class Beside:
         return "" if self.origin is None else text_of(cells[self.origin]).strip()
 
     def extra_of(self, cells: Sequence[Any]) -> dict[str, str]:
-        """Name → value; without values that say nothing or are longer than 2,000 characters."""
+        """Name → value; without values that say nothing or are longer than 2,000 characters.
+
+        Further summaries stay a list, however long: each is compared with answers as a whole.
+        """
         extra: dict[str, str] = {}
         time = " ".join(value for at in self.time if (value := text_of(cells[at]).strip()))
         if time:
             extra["time"] = time
         for name, at in self.rest:
-            value = values_of(cells[at])
-            if len(value) > MAX_CHARACTERS:
+            value = list_of(cells[at]) if name == REFERENCES else values_of(cells[at])
+            if len(value) > MAX_CHARACTERS and name != REFERENCES:
                 self.skipped[name] += 1
             elif value:
                 extra[name] = f"{extra[name]}\n{value}" if name in extra else value
@@ -135,13 +139,27 @@ def is_split(cells: Iterable[Any]) -> bool:
     return values.total() > 0 and known > _MIN_KNOWN_SPLITS * values.total()
 
 
+def list_of(cell: Any) -> str:
+    """Texts that stay apart, as a JSON list; nothing for none."""
+    values = cell if isinstance(cell, list | tuple) else _parsed(cell) or [cell]
+    kept = [text for value in values if (text := text_of(value)).strip().casefold() not in NOTHING]
+    return json.dumps(kept, ensure_ascii=False) if kept else ""
+
+
 def values_of(cell: Any) -> str:
     """A cell as text; several values (a list, also one written as JSON) one a line; nothing for nan and null."""
-    if isinstance(cell, str) and cell.startswith("[") and cell.rstrip().endswith("]"):
-        try:
-            parsed = json.loads(cell)
-        except (ValueError, RecursionError):
-            parsed = None
-        cell = parsed if isinstance(parsed, list) and all(isinstance(item, str | int) for item in parsed) else cell
+    parsed = _parsed(cell)
+    cell = cell if parsed is None else parsed
     text = "\n".join(filter(str.strip, map(text_of, cell))) if isinstance(cell, list | tuple) else text_of(cell)
     return "" if text.strip().casefold() in NOTHING else text
+
+
+def _parsed(cell: Any) -> list[Any] | None:
+    """A list of texts or numbers that is written as JSON; None for anything else."""
+    if not isinstance(cell, str) or not (cell.startswith("[") and cell.rstrip().endswith("]")):
+        return None
+    try:
+        parsed = json.loads(cell)
+    except (ValueError, RecursionError):
+        return None
+    return parsed if isinstance(parsed, list) and all(isinstance(item, str | int) for item in parsed) else None

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from statistics import median_low
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 from dadeum.core.examples import Example
 from dadeum.core.progress import Progress, silent
@@ -14,6 +15,18 @@ from dadeum.models.render import Fitted
 
 Fits = Callable[[list[Example]], list[Fitted]]
 """Applies the token limit: one Fitted per example, in their order (`tokens.TokenCounter`)."""
+
+
+
+@runtime_checkable
+class Learner(Protocol):
+    """A `Fits` whose tokenizer may have to be learnt from the training rows first."""
+
+    made: Path | None
+    """Where it left the base that it made; None without one."""
+
+    def learn(self, train: list[Example]) -> None: ...
+
 
 _ROWS_AT_ONCE = 1000
 _MAX_SHOWN = 3
@@ -58,6 +71,8 @@ def apply_limit(splits: dict[str, list[Example]], fits: Fits, progress: Progress
     kept: dict[str, list[Fitted]] = {name: [] for name in splits}
     removed: list[Removed] = []
     shown: list[dict[str, Any]] = []
+    if isinstance(fits, Learner):
+        fits.learn(splits.get("train", []))
     done, total = 0, sum(map(len, splits.values()))
     for name, examples in splits.items():
         for start in range(0, len(examples), _ROWS_AT_ONCE):

@@ -5,22 +5,30 @@ Mapped fields with a label (a recipe's `decide` task), or Examples: bare files, 
 
 from __future__ import annotations
 
+import json
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
-from typing import Any, Protocol
+from functools import cached_property
+from typing import Any, Literal, Protocol
 
 from dadeum.core.examples import Example, Turn
-from dadeum.core.task import Chat, Decide
+from dadeum.core.task import Chat, Decide, Summarize
 from dadeum.data.rows import Row, Value
 from dadeum.data.similar.repeats import bare
 from dadeum.data.texts.characters import squash_lines, squash_spaces, strip_html
 from dadeum.data.texts.code_spans import outside_code
-from dadeum.tasks import chat, decide
+from dadeum.tasks import chat, decide, summarize
 
 TEXT = "text"
 """Field of an Example's row that holds its input as plain text, where that is not what the turns say."""
 MIN_OPENING_CHARACTERS = 40
 """Shorter first exchanges are greetings, with which any talk may begin."""
+REFERENCE = "reference."
+"""Fields of an Example's row with further summaries of it begin so: reference.2, reference.3."""
+MIN_SHARED_CHARACTERS = 20
+MAX_SHARED = 5
+"""A summary of so many characters that so many rows share tells of one dialogue in other words; more share a phrase."""
 LineOf = Callable[[Example], dict[str, Any]]
 """Writes an example as an object of a JSONL source."""
 
@@ -138,11 +146,11 @@ class ExampleRows:
         return [text for name, text in _texts(row) if name.startswith("assistant.")]
 
     def compared(self, row: Row) -> str:
-        answers = (text for name, text in _texts(row) if name.startswith(("assistant.", "rejected.")))
+        answers = (text for name, text in _texts(row) if name.startswith(("assistant.", "rejected.", REFERENCE)))
         return "\n".join([row.text, *answers])
 
     def is_empty(self, row: Row) -> bool:
-        said = [text.strip() for name, text in _texts(row) if not name.startswith("system.")]
+        said = [text.strip() for name, text in _texts(row) if not name.startswith(("system.", REFERENCE))]
         return not said or not all(said)
 
     def squash(self, value: str) -> str:
@@ -166,6 +174,7 @@ class ExampleRows:
             prompt=_filled(_named(example.prompt), row.fields),
             completion=_filled(_named(_taught(example), len(example.prompt)), row.fields) or example.completion,
             rejected=_filled(_rejected(example), row.fields),
+            extra=_with_references(example.extra, row.fields),
         )
 
 
@@ -187,6 +196,41 @@ class Conversations(ExampleRows):
         return [bare(row.text), *([opening] if len(opening) >= MIN_OPENING_CHARACTERS else [])]
 
 
+class Dialogues(ExampleRows):
+    """Dialogues and their summaries: Examples that are asked as the task and the form of the prompt say."""
+
+    def __init__(self, task: Summarize, form: Literal["chat", "instruction"], examples: Sequence[Example]) -> None:
+        super().__init__(examples, line_of=dialogue_line)
+        self._task = task
+        self._form = form
+
+    def used(self, row: Row, group: str) -> Example:
+        example = self.example(row)
+        return replace(example, group=group, prompt=summarize.prompt(self._task, example.text, self._form))
+
+    def kin(self, row: Row) -> list[str]:
+        """The dialogue without spaces and signs, and the summary: a dialogue told in other words has the same."""
+        summary = self._summary(row)
+        shared = len(summary) >= MIN_SHARED_CHARACTERS and self._rows_of_summary[summary] <= MAX_SHARED
+        return [bare(row.text), *([summary] if shared else [])]
+
+    def _summary(self, row: Row) -> str:
+        return bare("".join(self.answers(row)))
+
+    @cached_property
+    def _rows_of_summary(self) -> Counter[str]:
+        """Counted at the first question for kin, when all steps have been through the rows."""
+        return Counter(map(self._summary, self.rows))
+
+
+def dialogue_line(example: Example) -> dict[str, Any]:
+    """An example as an object of a JSONL source of dialogues and summaries."""
+    facts = {name: value for name, value in example.extra.items() if name != summarize.REFERENCES}
+    texts = [example.completion[-1]["content"], *summarize.further_references(example)]
+    names = ["summary", *(f"reference_{number}" for number in range(2, len(texts) + 1))]
+    return facts | {"dialogue": example.text} | dict(zip(names, texts, strict=True))
+
+
 def source_line(example: Example) -> dict[str, Any]:
     """An example as an object of a JSONL source, in the shape that `formats/` reads back to the same turns."""
     if example.rejected:
@@ -201,6 +245,8 @@ def _row(example: Example) -> Row:
     fields: dict[str, Value] = {name: turn["content"] for name, turn in turns}
     if example.text != chat.plain_text(example.prompt):
         fields[TEXT] = example.text
+    for number, summary in enumerate(summarize.further_references(example), start=2):
+        fields[f"{REFERENCE}{number}"] = summary
     return Row(example.id, example.source, example.origin, fields, example.label, None, example.text)
 
 
@@ -220,6 +266,16 @@ def _rejected(example: Example) -> list[tuple[str, Turn]]:
 
 def _filled(turns: Iterable[tuple[str, Turn]], fields: Mapping[str, Value]) -> list[Turn]:
     return [{"role": turn["role"], "content": str(fields[name])} for name, turn in turns]
+
+
+def _with_references(extra: Mapping[str, str], fields: Mapping[str, Value]) -> dict[str, str]:
+    """The facts of a row with its further summaries as the steps left them; one of which nothing is left goes."""
+    named = {name: str(value).strip() for name, value in fields.items() if name.startswith(REFERENCE)}
+    if not named:
+        return dict(extra)
+    rest = {name: value for name, value in extra.items() if name != summarize.REFERENCES}
+    kept = [text for text in named.values() if text]
+    return rest | ({summarize.REFERENCES: json.dumps(kept, ensure_ascii=False)} if kept else {})
 
 
 def _texts(row: Row) -> Iterable[tuple[str, str]]:

@@ -13,7 +13,7 @@ from dadeum.core.errors import RunError
 from dadeum.core.messages import text
 from dadeum.core.run import Run
 from dadeum.evaluation.answers.facts import read_samples, read_scores
-from dadeum.evaluation.answers.figures import Resampling
+from dadeum.evaluation.answers.figures import Resampling, is_of_corpus
 from dadeum.evaluation.answers.scores import AnswerSample, AnswerScores, Difference, Standing
 from dadeum.evaluation.answers.standing import standing
 from dadeum.evaluation.answers.words import change, figure, metric_name
@@ -61,7 +61,7 @@ def compare(first: Run, second: Run, seed: int = 42, samples: int = 2000) -> Ans
     if [row.id for row in old] != [row.id for row in new]:
         sizes = {"num_first": len(old), "num_second": len(new)}
         raise RunError("evaluate.compare.different_answers", first=first.folder, second=second.folder, **sizes)
-    both = [metric for metric in before.metrics if metric in after.metrics]
+    both = [metric for metric in before.metrics if metric in after.metrics and not is_of_corpus(metric)]
     resampling = Resampling([row.group for row in old], seed, samples)
     differences = {
         metric: found
@@ -75,9 +75,19 @@ def compare(first: Run, second: Run, seed: int = 42, samples: int = 2000) -> Ans
         first={metric: before.systems["tuned"].metrics[metric].value for metric in differences},
         second={metric: after.systems["tuned"].metrics[metric].value for metric in differences},
         differences=differences,
-        not_both=[metric for metric in {**before.metrics, **after.metrics} if metric not in differences],
+        not_both=[
+            metric
+            for metric in {**before.metrics, **after.metrics}
+            if metric not in differences and not is_of_corpus(metric)
+        ],
         outcome=standing(differences, [metric for metric in before.counted if metric in after.counted]),
     )
+
+
+def read_judged(run: Run) -> tuple[AnswerScores, list[AnswerSample]]:
+    """Scores and answered rows of a run; RunError when it has not been evaluated, or only in part."""
+    scores = _scores(run)
+    return scores, _samples(run, scores)
 
 
 def _column(rows: list[AnswerSample], metric: str) -> np.ndarray:

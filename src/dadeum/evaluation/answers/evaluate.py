@@ -9,10 +9,12 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
 from dadeum.core.examples import Example, answer_of
+from dadeum.core.generation import Finish
 from dadeum.core.progress import Progress, silent
 from dadeum.core.recipe import Recipe
 from dadeum.core.run import Run, file_hash, write_json, write_jsonl
@@ -20,24 +22,27 @@ from dadeum.core.task import Chat
 from dadeum.evaluation import crisis
 from dadeum.evaluation.answers import models
 from dadeum.evaluation.answers.figures import (
-    OF_MODELS,
     PerRow,
     Resampling,
+    judged_rows,
     metrics_of,
     notices_of,
     rate,
+    value_of,
 )
+from dadeum.evaluation.answers.finishing import Finished, finished, gains
 from dadeum.evaluation.answers.gates import check_gates
 from dadeum.evaluation.answers.rows import Rows, read_rows
+from dadeum.evaluation.answers.samples import samples
 from dadeum.evaluation.answers.scores import (
-    AnswerSample,
     AnswerScores,
     Comparison,
+    Finishing,
     OriginScores,
     SystemAnswers,
 )
 from dadeum.evaluation.answers.standing import counted, standing, verdict_of
-from dadeum.evaluation.answers.systems import Spoken, constant, nearest
+from dadeum.evaluation.answers.systems import Spoken, baseline
 from dadeum.evaluation.asked import Asked
 from dadeum.evaluation.crisis import CrisisScores
 from dadeum.evaluation.judge_scores import JudgeScores
@@ -59,14 +64,47 @@ def evaluate(recipe: Recipe, run: Run, progress: Progress = silent) -> AnswerSco
     numbers. Gates and adapter were looked at by the caller.
     """
     rows = read_rows(recipe, run)
+    return _evaluate(recipe, run, rows, models.tuned(recipe, run, rows, progress), recipe.generation.finish, progress)
+
+
+def score_answers(recipe: Recipe, run: Run, answers: list[str], progress: Progress = silent) -> AnswerScores:
+    """The same for answers that are there already, one per answered row: an ensemble's, finished by its members."""
+    rows = read_rows(recipe, run)
+    if len(answers) != len(rows.answered):
+        raise ValueError(f"{len(answers)} answers for {len(rows.answered)} rows")
+    return _evaluate(recipe, run, rows, Spoken(answers, [False] * len(answers)), (), progress)
+
+
+def _evaluate(
+    recipe: Recipe, run: Run, rows: Rows, tuned: Spoken, steps: tuple[Finish, ...], progress: Progress
+) -> AnswerScores:
     others: dict[str, Spoken] = {name: _baseline(name, recipe, run, rows, progress) for name in recipe.baselines}
-    spoken = {"tuned": models.tuned(recipe, run, rows, progress)} | others
+    spoken = {"tuned": tuned} | others
+    ended = finished(recipe, rows, spoken if steps else others)
+    spoken |= {name: each.spoken for name, each in ended.items()}
     rated = {name: Rated(said, _per_row(recipe, rows, said, name, progress)) for name, said in spoken.items()}
     judged = _judge(recipe, run, rows, spoken, progress)
     scores = _scores(recipe, rows, rated, judged, file_hash(run.split_path("test")))
-    write_jsonl(run.samples_path, (sample.model_dump(mode="json") for sample in _samples(rows.answered, rated)))
+    if "tuned" in ended:
+        scores = scores.model_copy(update={"finishing": _gains(recipe, rows, rated, ended["tuned"], progress)})
+    raw = {name: each.raw for name, each in ended.items()}
+    per_row = {name: each.per_row for name, each in rated.items()}
+    written = samples(rows.answered, spoken, per_row, raw)
+    write_jsonl(run.samples_path, (sample.model_dump(mode="json") for sample in written))
     write_json(run.scores_path, scores.model_dump(mode="json"))
     return scores
+
+
+def _gains(
+    recipe: Recipe, rows: Rows, rated: Mapping[str, Rated], ended: Finished, progress: Progress
+) -> list[Finishing]:
+    resampling = _resampling(recipe, rows)
+    say = partial(progress, "evaluate.progress.finishing")
+    return gains(recipe, rows, ended, rated["tuned"].per_row, resampling, say)
+
+
+def _resampling(recipe: Recipe, rows: Rows) -> Resampling:
+    return Resampling([row.group for row in rows.answered], recipe.seed, recipe.evaluate.bootstrap_samples)
 
 
 def answer_base(recipe: Recipe, run: Run, progress: Progress = silent) -> None:
@@ -79,7 +117,7 @@ def _baseline(name: str, recipe: Recipe, run: Run, rows: Rows, progress: Progres
     if name == "base_model":
         return models.base_model(recipe, run, rows, progress)
     progress(f"evaluate.progress.{name}", 0, 1)
-    said = (constant if name == "constant" else nearest)(rows.train, rows.answered)
+    said = baseline(recipe.task.type, name)(rows.train, rows.answered)
     progress(f"evaluate.progress.{name}", 1, 1)
     return said
 
@@ -111,8 +149,7 @@ def _judge(
 def _scores(
     recipe: Recipe, rows: Rows, rated: Mapping[str, Rated], judged: JudgeScores | None, test_hash: str
 ) -> AnswerScores:
-    groups = [row.group for row in rows.answered]
-    resampling = Resampling(groups, recipe.seed, recipe.evaluate.bootstrap_samples)
+    resampling = _resampling(recipe, rows)
     systems = {name: _system(each, resampling) for name, each in rated.items()}
     measured = {name for system in systems.values() for name in system.metrics}
     notices = _notices(recipe, rows, rated)
@@ -128,6 +165,8 @@ def _scores(
         num_answered=len(rows.answered),
         num_groups=resampling.num_groups,
         max_new_tokens=tuned.max_new_tokens or 0,
+        generation=recipe.generation,
+        seed=recipe.seed,
         systems=systems,
         reference=_reference(recipe, rows),
         counted=rests_on,
@@ -146,7 +185,7 @@ def _system(rated: Rated, resampling: Resampling) -> SystemAnswers:
     means = {metric: resampling.mean(metric, values) for metric, values in rated.per_row.items()}
     return SystemAnswers(
         metrics={metric: mean for metric, mean in means.items() if mean is not None},
-        num_judged={metric: int(np.sum(~np.isnan(values))) for metric, values in rated.per_row.items()},
+        num_judged={metric: int(judged_rows(values).sum()) for metric, values in rated.per_row.items()},
         seconds=rated.spoken.seconds,
     )
 
@@ -170,7 +209,7 @@ def _reference(recipe: Recipe, rows: Rows) -> dict[str, float]:
         return {}
     answers = [answer_of(row) for row in rows.answered]
     found = rate(Asked(recipe, rows.answered, answers, rows.train), lambda done, total: None)
-    return {metric: float(np.nanmean(values)) for metric, values in found.items() if not np.isnan(values).all()}
+    return _figures(found)
 
 
 def _crisis(recipe: Recipe, rated: Mapping[str, Rated]) -> dict[str, CrisisScores]:
@@ -200,8 +239,13 @@ def _by_origin(rows: list[Example], rated: Mapping[str, Rated]) -> dict[str, Ori
 
 
 def _means(per_row: PerRow, indices: list[int]) -> dict[str, float]:
-    taken = {metric: values[indices] for metric, values in per_row.items() if metric != "perplexity"}
-    return {metric: float(np.nanmean(values)) for metric, values in taken.items() if not np.isnan(values).all()}
+    return _figures({metric: values[indices] for metric, values in per_row.items() if metric != "perplexity"})
+
+
+def _figures(per_row: PerRow) -> dict[str, float]:
+    """Those that some row could give."""
+    found = {metric: value_of(metric, values) for metric, values in per_row.items()}
+    return {metric: value for metric, value in found.items() if value is not None}
 
 
 def _notices(recipe: Recipe, rows: Rows, rated: Mapping[str, Rated]) -> list[Notice]:
@@ -217,39 +261,3 @@ def _notices(recipe: Recipe, rows: Rows, rated: Mapping[str, Rated]) -> list[Not
     if isinstance(recipe.task, Chat):
         found += crisis.notices(recipe.task, crisis.messages(recipe), rows.train)
     return found
-
-
-def _samples(rows: list[Example], rated: Mapping[str, Rated]) -> list[AnswerSample]:
-    return [
-        AnswerSample(
-            id=row.id,
-            source=row.source,
-            origin=row.origin,
-            group=row.group,
-            before=_before(row),
-            question=_question(row),
-            reference=answer_of(row),
-            answers={name: each.spoken.answers[index] for name, each in rated.items()},
-            cut_off=[name for name, each in rated.items() if each.spoken.cut_off[index]],
-            metrics={
-                name: {
-                    metric: None if np.isnan(values[index]) else float(values[index])
-                    for metric, values in each.per_row.items()
-                    if metric not in OF_MODELS or metric == "loss"
-                }
-                for name, each in rated.items()
-            },
-        )
-        for index, row in enumerate(rows)
-    ]
-
-
-def _question(row: Example) -> str:
-    """What the user said last; the whole input where the task has no turns of a user."""
-    return next((turn["content"] for turn in reversed(row.prompt) if turn["role"] == "user"), row.text)
-
-
-def _before(row: Example) -> list[dict[str, str]]:
-    """The conversation before the question, without the system turn."""
-    said = [{"role": turn["role"], "content": turn["content"]} for turn in row.prompt if turn["role"] != "system"]
-    return said[:-1] if said and said[-1]["role"] == "user" else []

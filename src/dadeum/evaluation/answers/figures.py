@@ -8,46 +8,83 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
+from types import ModuleType
 
 import numpy as np
 
 from dadeum.core.plugins import find, names
 from dadeum.core.stats import Interval, bootstrap_counts
 from dadeum.evaluation.answers.scores import Better, Difference, Outcome
-from dadeum.evaluation.asked import Asked
+from dadeum.evaluation.asked import Asked, Combine
 from dadeum.evaluation.scores import Measured, Notice
 
 METRICS = "evaluation.metrics"
 OF_MODELS: dict[str, Better] = {"loss": "lower", "perplexity": "lower"}
 """Teacher-forced figures, in nats per answer token and as its exponential: only models have them."""
-CLOSENESS = ("similarity", "chrf", "rouge_l")
-"""Figures that compare an answer with the one a person wrote: the verdict rests on them."""
+CLOSENESS = ("content_rouge_l", "similarity", "chrf")
+"""Figures that compare an answer with the one a person wrote: the verdict rests on them.
+
+Of summaries that is one figure. ROUGE over all morphemes gives a sentence that fits every dialogue as much as a real
+summary gets, and BLEU and chrF++ share that fault; the order of content words is what such a sentence cannot have.
+"""
 MIN_GROUPS = 6
 """Fewer pairs cannot differ significantly, even if all point one way: 2 / 2^5 is more than 0.05."""
-_FIRST = (*CLOSENESS, *OF_MODELS)
+_FIRST = (
+    *CLOSENESS, "rouge", "rouge_1", "rouge_2", "rouge_l", "content_rouge_1", "content_rouge_2", "rouge_1_max",
+    "rouge_2_max", "rouge_l_max", "content_rouge_l_max", "bleu", "chrf_pp", "char_f1", "bertscore", *OF_MODELS,
+    "unsupported_numbers", "unsupported_names", "copied",
+)  # fmt: skip
 
 PerRow = dict[str, np.ndarray]
+"""Figure → one value per row, or counts per row: shape (rows,) or (rows, counts); NaN where not judged."""
 
 
+# -- which there are ------------------------------------------------------------------------------
 def metrics_of(task: str) -> dict[str, Better]:
     """Every figure of a task and its better side, those that the verdict rests on first."""
     found: dict[str, Better] = dict(OF_MODELS)
-    for name in names(METRICS):
-        module = find(METRICS, name)
-        if task in module.TASKS:
-            found[name] = module.BETTER
+    for module in _modules(task):
+        found |= figures_of(module)
     found["cut_off"] = "lower"
     return dict(sorted(found.items(), key=lambda item: _FIRST.index(item[0]) if item[0] in _FIRST else len(_FIRST)))
 
 
+def figures_of(module: ModuleType) -> dict[str, Better]:
+    """Figures that a file in `metrics/` gives: several under names of their own, or one under that of the file."""
+    several: dict[str, Better] | None = getattr(module, "FIGURES", None)
+    return {module.__name__.rpartition(".")[2]: module.BETTER} if several is None else several
+
+
+def _modules(task: str) -> list[ModuleType]:
+    found = (find(METRICS, name) for name in names(METRICS))
+    return [module for module in found if task in module.TASKS]
+
+
+@cache
+def _combining() -> dict[str, Combine]:
+    """Figures that are no mean over rows, and how their statistics make one."""
+    found: dict[str, Combine] = {}
+    for name in names(METRICS):
+        found |= getattr(find(METRICS, name), "COMBINE", {})
+    return found
+
+
+def is_of_corpus(metric: str) -> bool:
+    """Such as BLEU: counts of all rows are summed before anything is divided, so that no row has a value alone."""
+    return metric in _combining()
+
+
+# -- one system -----------------------------------------------------------------------------------
 def rate(asked: Asked, progress: Callable[[int, int], None]) -> PerRow:
-    """Every figure of one system's answers that a file in `metrics/` gives, one value per row."""
-    modules = [name for name in metrics_of(asked.recipe.task.type) if name in names(METRICS)]
+    """Every figure of one system's answers that a file in `metrics/` gives."""
+    modules = _modules(asked.recipe.task.type)
     found: PerRow = {}
-    for number, name in enumerate(modules):
+    for number, module in enumerate(modules):
         progress(number, len(modules))
-        found[name] = np.asarray(find(METRICS, name).per_row(asked), dtype=float)
+        given = module.per_row(asked)
+        several = given if isinstance(given, dict) else {next(iter(figures_of(module))): given}
+        found |= {name: np.asarray(values, dtype=float) for name, values in several.items()}
     progress(len(modules), len(modules))
     return found
 
@@ -55,10 +92,26 @@ def rate(asked: Asked, progress: Callable[[int, int], None]) -> PerRow:
 def notices_of(asked: Asked) -> list[Notice]:
     """What the figures themselves have to say, of the tuned model's answers."""
     found: list[Notice] = []
-    for name in metrics_of(asked.recipe.task.type):
-        if name in names(METRICS) and hasattr(find(METRICS, name), "notices"):
-            found += find(METRICS, name).notices(asked)
+    for module in _modules(asked.recipe.task.type):
+        if hasattr(module, "notices"):
+            found += module.notices(asked)
     return found
+
+
+def judged_rows(values: np.ndarray) -> np.ndarray:
+    """Which rows could be judged."""
+    unknown = np.isnan(values)
+    return ~(unknown if values.ndim == 1 else unknown.any(axis=1))
+
+
+def value_of(metric: str, values: np.ndarray) -> float | None:
+    """The figure of all rows that could be judged; None without any."""
+    known = values[judged_rows(values)]
+    if not len(known):
+        return None
+    if known.ndim > 1:
+        return float(_combining()[metric](known.sum(axis=0)[np.newaxis])[0])
+    return float(_as(metric, known.mean()))
 
 
 @dataclass(frozen=True)
@@ -78,34 +131,41 @@ class Resampling:
         return len(set(self.groups))
 
     def mean(self, metric: str, values: np.ndarray) -> Measured | None:
-        """Mean of the rows that could be judged; None without any."""
-        judged = ~np.isnan(values)
-        if not judged.any():
+        """The figure of the rows that could be judged; None without any."""
+        known = judged_rows(values)
+        if not known.any():
             return None
-        found = self._interval(judged, lambda mean: _as(metric, mean(values)))
+        found = self._interval(metric, known, lambda of: of(values))
         return Measured(value=found.value, low=found.low, high=found.high)
 
     def difference(self, metric: str, better: Better, first: np.ndarray, second: np.ndarray) -> Difference | None:
         """first − second on the rows that both could be judged on, each resample the same for both."""
-        judged = ~np.isnan(first) & ~np.isnan(second)
-        if not judged.any():
+        known = judged_rows(first) & judged_rows(second)
+        if not known.any():
             return None
-        found = self._interval(judged, lambda mean: _as(metric, mean(first)) - _as(metric, mean(second)))
-        num_groups = len(np.unique(self.numbers[judged]))
+        found = self._interval(metric, known, lambda of: of(first) - of(second))
+        num_groups = len(np.unique(self.numbers[known]))
         return Difference(
-            value=found.value, low=found.low, high=found.high, num_rows=int(judged.sum()),
+            value=found.value, low=found.low, high=found.high, num_rows=int(known.sum()),
             outcome=outcome_of(found, better, num_groups),
         )  # fmt: skip
 
     def _interval(
-        self, judged: np.ndarray, statistic: Callable[[Callable[[np.ndarray], np.ndarray]], np.ndarray]
+        self, metric: str, known: np.ndarray, statistic: Callable[[Callable[[np.ndarray], np.ndarray]], np.ndarray]
     ) -> Interval:
-        """`statistic` gets a function from per-row values to their mean in every resample of groups."""
-        members, cell = np.unique(self.numbers[judged], return_inverse=True)
+        """`statistic` gets a function from values per row to their figure in every resample of groups."""
+        members, cell = np.unique(self.numbers[known], return_inverse=True)
         sizes = np.bincount(cell)
 
         def of_draws(drawn: np.ndarray) -> np.ndarray:
-            return statistic(lambda values: drawn @ np.bincount(cell, values[judged]) / (drawn @ sizes))
+            def figure(values: np.ndarray) -> np.ndarray:
+                if values.ndim == 1:
+                    return _as(metric, drawn @ np.bincount(cell, values[known]) / (drawn @ sizes))
+                sums = np.zeros((len(members), values.shape[1]))
+                np.add.at(sums, cell, values[known])
+                return _combining()[metric](drawn @ sums)
+
+            return statistic(figure)
 
         return bootstrap_counts(of_draws, np.ones(len(members), dtype=int), self.seed, self.samples)
 

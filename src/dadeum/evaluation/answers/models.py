@@ -22,7 +22,9 @@ from dadeum.core.task import Chat
 from dadeum.evaluation import crisis
 from dadeum.evaluation.answers.rows import Rows
 from dadeum.evaluation.answers.systems import Spoken
+from dadeum.models.candidates import write_best
 from dadeum.models.engines import Engine, load_engine
+from dadeum.models.fresh import in_run
 from dadeum.models.likelihood import Likelihood
 from dadeum.tasks import chat
 
@@ -32,7 +34,7 @@ _SHORT = 4
 
 def tuned(recipe: Recipe, run: Run, rows: Rows, progress: Progress) -> Spoken:
     """The model that the last stage trained."""
-    return _ask(recipe, run.adapter_folder(recipe), rows, "tuned", progress)
+    return _ask(in_run(recipe, run), run.adapter_folder(recipe), rows, "tuned", progress)
 
 
 def base_model(recipe: Recipe, run: Run, rows: Rows, progress: Progress) -> Spoken:
@@ -41,7 +43,7 @@ def base_model(recipe: Recipe, run: Run, rows: Rows, progress: Progress) -> Spok
     key = _key(recipe, run)
     stored = read_json(path) if path.exists() else {}
     if stored.get("key") != key:
-        spoken = _ask(recipe, None, rows, "base_model", progress)
+        spoken = _ask(in_run(recipe, run), None, rows, "base_model", progress)
         stored = {"key": key} | {name: value for name, value in vars(spoken).items() if name != "notices"}
         write_json(path, stored)
     likelihoods = [Likelihood(*pair) for pair in stored["likelihoods"]]
@@ -57,7 +59,8 @@ def _key(recipe: Recipe, run: Run) -> str:
             "model": recipe.model.model_dump(mode="json"),
             "render": recipe.render.model_dump(mode="json"),
             "task": recipe.task.model_dump(mode="json"),
-            "generation": recipe.generation.model_dump(mode="json"),
+            # Finishing steps work on what is stored.
+            "generation": recipe.generation.model_dump(mode="json", exclude={"finish"}),
             "sample": [settings.generate_rows, recipe.seed],
             "crisis": [message.text for message in crisis.messages(recipe)],
         }
@@ -75,11 +78,15 @@ def _ask(recipe: Recipe, weights: Path | None, rows: Rows, name: str, progress: 
         prompts = [row.prompt for row in rows.answered]
         started = time.perf_counter()
         count = counter(progress, f"evaluate.progress.answers.{name}", len(prompts))
-        written = engine.write(prompts, limit, batch_size, count)
+        written = write_best(engine, prompts, limit, batch_size, count, recipe.generation, recipe.seed)
         seconds = time.perf_counter() - started
         dangers = danger_prompts(recipe, rows.train)
         count = counter(progress, f"evaluate.progress.crisis.{name}", len(dangers))
-        said = engine.write(dangers, limit, _SHORT * batch_size, count) if dangers else []
+        said = (
+            write_best(engine, dangers, limit, _SHORT * batch_size, count, recipe.generation, recipe.seed)
+            if dangers
+            else []
+        )
     return Spoken(
         answers=[answer.text for answer in written],
         cut_off=[not answer.finished for answer in written],

@@ -10,6 +10,7 @@ from typing import Literal
 
 from pydantic import Field
 
+from dadeum.core.generation import Finish, Generation
 from dadeum.evaluation.crisis import CrisisScores
 from dadeum.evaluation.judge_scores import JudgeScores
 from dadeum.evaluation.scores import Gate, Measured, Notice, Part
@@ -50,6 +51,16 @@ class Comparison(Part):
     """On closeness to the answers that people wrote, all such figures together."""
 
 
+class Finishing(Part):
+    """What one finishing step did to the tuned model's answers."""
+
+    step: Finish
+    num_changed: int
+    """Answers that the step changed."""
+    differences: dict[str, Difference]
+    """Figures after the step minus the same figures before it, on the same rows, paired."""
+
+
 class OriginScores(Part):
     """Means on the test rows of one origin."""
 
@@ -69,6 +80,12 @@ class AnswerScores(Part):
     """Groups that these rows belong to: what intervals are drawn over."""
     max_new_tokens: int
     """Longest answer that a model could write."""
+    generation: Generation = Field(default_factory=Generation)
+    """How the models wrote; the finishing steps among it."""
+    seed: int | None = None
+    """What sampled answers were drawn with; None in files of before there were any."""
+    finishing: list[Finishing] = Field(default_factory=list)
+    """Every finishing step against the answers that it was given, in the order they were applied."""
     systems: dict[str, SystemAnswers]
     reference: dict[str, float] = Field(default_factory=dict)
     """The same figures of the answers that people wrote: what a perfect imitation would get."""
@@ -99,7 +116,9 @@ class AnswerSample(Part):
     """What the user said last."""
     reference: str
     answers: dict[str, str]
-    """What every system wrote."""
+    """What every system wrote, finished where the recipe asks for it."""
+    raw: dict[str, str] = Field(default_factory=dict)
+    """What a model wrote before the finishing steps, where they changed it."""
     cut_off: list[str]
     """Systems whose answer reached the limit on its length."""
     metrics: dict[str, dict[str, float | None]]

@@ -134,6 +134,12 @@ def compare(first: Run, second: Run, seed: int = 42, samples: int = 2000) -> Run
     )
 
 
+def read_judged(run: Run) -> tuple[Scores, list[Sample]]:
+    """Scores and test rows of a run; RunError when it has not been evaluated, or only in part."""
+    scores = _scores(run)
+    return scores, _samples(run, scores)
+
+
 def _scores(run: Run) -> Scores:
     run.require(run.scores_path, "evaluate")
     scores = read_scores(run)

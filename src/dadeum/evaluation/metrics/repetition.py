@@ -15,7 +15,7 @@ from dadeum.evaluation.asked import Asked
 from dadeum.evaluation.metrics._texts import tidy
 from dadeum.evaluation.scores import Notice
 
-TASKS = ("chat",)
+TASKS = ("chat", "summarize")
 BETTER = "lower"
 
 MIN_SENTENCE_CHARACTERS = 10

@@ -9,11 +9,13 @@ from functools import partial
 from typing import Any
 
 from dadeum.core.errors import DataError
+from dadeum.core.examples import read_examples
 from dadeum.models.load import load_tokenizer
 from dadeum.models.memory import fenced
 from dadeum.models.render import Renderer, loss_on
 from dadeum.training.arguments import base_arguments, tokens_per_pass
-from dadeum.training.rows import encode, prompt_groups
+from dadeum.training.instructions import ways
+from dadeum.training.rows import encode, encode_examples, prompt_groups
 from dadeum.training.stopping import stopping
 from dadeum.training.work import Ready, Told, Work, enough_memory, trainable_model
 
@@ -30,14 +32,18 @@ def ready(work: Work) -> Iterator[Ready]:
     recipe, stage, run = work.recipe, work.stage, work.run
     tokenizer = load_tokenizer(recipe.model)
     renderer = Renderer(tokenizer, recipe.render, loss_on(recipe))
-    rows = encode(recipe, renderer, stage, run.split_path("train"))
+    limit = recipe.render.max_length_tokens
+    asked = ways(
+        recipe, stage, read_examples(run.split_path("train")), lambda one: len(renderer.render(one).input_ids) <= limit
+    )
+    rows = encode_examples(recipe, renderer, stage, asked.examples, run.split_path("train"))
     validation = encode(recipe, renderer, stage, run.split_path("validation"))
     if not rows:
         raise DataError("train.no_rows", path=run.split_path("train"))
     with ExitStack() as stack:
         stack.enter_context(fenced())
         with enough_memory(stage):
-            trainer = build(work, trainable_model(work), tokenizer, rows, validation)
+            trainer = build(work, trainable_model(work), tokenizer, rows, validation, asked.drawn_from)
             choices = choose(trainer, stage, rows, work.precision, stack)
         trainer.halvings.tell = partial(run.event, "out_of_memory", stage=stage.name)
         run.event("stage_computed", stage=stage.name, **asdict(choices))
@@ -46,13 +52,20 @@ def ready(work: Work) -> Iterator[Ready]:
             now = replace(
                 choices, tokens_per_pass=trainer.data_collator.tokens_per_pass, halved=trainer.halvings.tokens
             )
-            return Told(trainer.tokens_seen, trainer.tokens_computed, asdict(now))
+            return Told(trainer.tokens_seen, trainer.tokens_computed, asdict(now), asked.figures)
 
-        yield Ready(trainer, tokenizer, len(rows), told)
+        yield Ready(trainer, tokenizer, asked.num_rows, told)
 
 
-def build(work: Work, model: Any, tokenizer: Any, rows: Rows, validation: Rows) -> Any:
-    """The trainer on rows that are already token ids."""
+def build(
+    work: Work,
+    model: Any,
+    tokenizer: Any,
+    rows: Rows,
+    validation: Rows,
+    drawn_from: list[list[int]] | None = None,
+) -> Any:
+    """The trainer on rows that are already token ids; with `drawn_from` an epoch takes one of each row's places."""
     from datasets import Dataset
     from trl import SFTConfig
 
@@ -62,7 +75,7 @@ def build(work: Work, model: Any, tokenizer: Any, rows: Rows, validation: Rows) 
     stage = work.stage
     # Padding in validation is pure waste and its order means nothing: sorted once.
     validation = sorted(validation, key=lambda row: len(row["input_ids"]))
-    ours = base_arguments(work, len(rows), bool(validation)) | {
+    ours = base_arguments(work, len(drawn_from or rows), bool(validation)) | {
         # One batch of the loader is one optimizer step; the collator cuts it into passes (training/prefix.py).
         "per_device_train_batch_size": stage.batch_size * stage.accumulation_steps,
         "gradient_accumulation_steps": 1,
@@ -81,4 +94,5 @@ def build(work: Work, model: Any, tokenizer: Any, rows: Rows, validation: Rows) 
         callbacks=stopping(stage, bool(validation)),
     )
     trainer.groups = prompt_groups([row["input_ids"] for row in rows], stage.batch_size)
+    trainer.ways = drawn_from
     return trainer

@@ -1,0 +1,107 @@
+"""`dadeum compare` and `dadeum ensemble`: several runs beside each other, and several runs made into one."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.table import Table
+
+from dadeum.core.errors import RunError
+from dadeum.core.messages import current_language, text
+from dadeum.core.pages import printable
+from dadeum.core.run import Run
+from dadeum.targets import writable
+from dadeum.terminal import bars, out, prepare_models, say
+
+if TYPE_CHECKING:
+    from dadeum.evaluation.comparison.several import Comparison
+    from dadeum.evaluation.comparison.table import Grid
+
+app = typer.Typer()
+RunFolders = Annotated[list[Path], typer.Argument(help=text("compare.help_runs"))]
+_STYLES = {"chosen": "bold", "worse": "dim", "baseline": "dim"}
+
+
+@app.command(help=text("cli.help.compare"))
+def compare(
+    runs: RunFolders,
+    folder: Annotated[Path | None, typer.Option("--out", help=text("compare.help_out"))] = None,
+    metric: Annotated[str | None, typer.Option(help=text("compare.help_metric"))] = None,
+) -> None:
+    from dadeum.evaluation.comparison.page import write_comparison
+    from dadeum.evaluation.comparison.several import compare_runs
+
+    opened = [Run.open(path) for path in runs]
+    found = compare_runs(opened, metric)
+    target = writable(folder or Path("runs") / f"comparison-{datetime.now():%Y%m%d-%H%M%S}")
+    show(found)
+    if len(opened) == 2:
+        _show_pair(*opened)
+    write_comparison(found, target)
+    say("compare.written", folder=target)
+
+
+def show(found: Comparison) -> None:
+    """The table, and the conclusion below it."""
+    from dadeum.evaluation.comparison import words
+    from dadeum.evaluation.comparison.table import overview
+
+    language = current_language()
+    out.print(_drawn(overview(found), language))
+    for line in [*words.sentences(found), *words.cautions(found), words.rule()]:
+        out.print(line.get(language), markup=False, soft_wrap=True)
+    out.print(words.conclusion(found).get(language), markup=False, soft_wrap=True, style="bold")
+
+
+def _drawn(grid: Grid, language: str) -> Table:
+    """Names of runs stay whole; everything else may take two lines."""
+    table = Table(box=None, pad_edge=False)
+    table.add_column("", no_wrap=True)
+    for column in grid.columns:
+        table.add_column(column.get(language))
+    for row in grid.rows:
+        name = printable(row.name.get(language)).replace("[", r"\[")
+        cells = [printable(cell.get(language)).replace("[", r"\[") for cell in row.cells]
+        table.add_row(name, *cells, style=_STYLES.get(row.kind))
+    return table
+
+
+def _show_pair(first: Run, second: Run) -> None:
+    """Of two runs every figure in a sentence: what the second does better, and which rows it fixed."""
+    from dadeum.evaluation.compare import compare as compare_two
+    from dadeum.evaluation.compare import describe
+
+    out.print()
+    for line in describe(compare_two(first, second), current_language()):
+        out.print(line, markup=False, soft_wrap=True)
+
+
+@app.command(help=text("ensemble.help.command"))
+def ensemble(
+    runs: RunFolders,
+    how: Annotated[str, typer.Option(help="linear | ties | dare_ties | mbr")],
+    weights: Annotated[str | None, typer.Option(help=text("ensemble.help.weights"))] = None,
+    density: Annotated[float | None, typer.Option(help=text("ensemble.help.density"))] = None,
+    folder: Annotated[Path | None, typer.Option("--folder", "--out", help=text("ensemble.help.folder"))] = None,
+) -> None:
+    from dadeum.ensembling import ensemble as make
+
+    members = [Run.open(path) for path in runs]
+    prepare_models()
+    with bars() as progress:
+        made, found = make(members, how, _shares(weights), density, folder, progress)
+    show(found)
+    say("ensemble.made", folder=made.folder)
+    say("cli.report", path=made.folder / "report.html")
+
+
+def _shares(weights: str | None) -> list[float] | None:
+    if weights is None:
+        return None
+    try:
+        return [float(part) for part in weights.split(",")]
+    except ValueError as error:
+        raise RunError("ensemble.unreadable_weights", weights=weights) from error

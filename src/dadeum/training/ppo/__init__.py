@@ -1,0 +1,1 @@
+"""Proximal policy optimization with a value head: formulas, forward passes, rollouts, and the trainer."""
