@@ -94,6 +94,11 @@ def ensemble(
     with bars() as progress:
         made, found = make(members, how, _shares(weights), density, folder, progress)
     show(found)
+    from dadeum.evaluation.comparison.words import gain
+
+    out.print(gain(found).get(current_language()), markup=False, soft_wrap=True, style="bold")
+    if taken := made.manifest()["ensemble"].get("taken"):
+        say("ensemble.taken", taken=", ".join(f"{name} {num}" for name, num in taken.items()))
     say("ensemble.made", folder=made.folder)
     say("cli.report", path=made.folder / "report.html")
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from dadeum.core.errors import RunError
 from dadeum.core.examples import SPLITS
 from dadeum.core.progress import Progress, silent
 from dadeum.core.recipe import Recipe
@@ -54,6 +55,7 @@ def score_before(recipe: Recipe, run: Run, progress: Progress = silent) -> None:
 
 
 def train(recipe: Recipe, run: Run, progress: Progress = silent) -> None:
+    _require_weights(run)
     from dadeum.training.train import stage_inputs
     from dadeum.training.train import train as train_stages
 
@@ -65,12 +67,15 @@ def train(recipe: Recipe, run: Run, progress: Progress = silent) -> None:
 def evaluate(recipe: Recipe, run: Run, progress: Progress = silent) -> None:
     from dadeum.evaluation.evaluate import evaluate as judge
 
-    inputs = [
-        data_hashes(run),
-        weights_hash(recipe, run),
-        _plain(recipe, "task", "model", "render", "generation", "evaluate", "seed"),
-    ]
+    settings = _plain(recipe, "task", "model", "render", "generation", "evaluate", "seed")
     outputs = [run.scores_path, run.samples_path]
+    if _chooses(run):
+        from dadeum.evaluation.answers.chosen import chosen_path, score_chosen
+
+        chosen = [data_hashes(run), file_hash(run.require(chosen_path(run), "ensemble")), settings]
+        run.step("evaluate", chosen, lambda: score_chosen(recipe, run, progress), outputs=outputs)
+        return
+    inputs = [data_hashes(run), weights_hash(recipe, run), settings]
     run.step("evaluate", inputs, lambda: judge(recipe, run, progress), outputs=outputs)
 
 
@@ -81,11 +86,22 @@ def report(recipe: Recipe, run: Run) -> Path:
 
 
 def export(recipe: Recipe, run: Run) -> None:
+    _require_weights(run)
     from dadeum.serving.export import export as ship
 
     inputs = [weights_hash(recipe, run), _plain(recipe, "export", "model", "name")]
     outputs = [run.export_folder / recipe.export.format]
     run.step("export", inputs, lambda: ship(recipe, run), outputs=outputs)
+
+
+def _chooses(run: Run) -> bool:
+    """Whether its answers were chosen among other runs' (ensembling.py): there is no model to train or to ship."""
+    return bool(run.manifest().get("ensemble", {}).get("how") == "mbr")
+
+
+def _require_weights(run: Run) -> None:
+    if _chooses(run):
+        raise RunError("ensemble.no_weights", folder=run.folder)
 
 
 def data_inputs(recipe: Recipe) -> list[Any]:

@@ -14,7 +14,12 @@ from dadeum.models.load import add_adapter, load_base
 from dadeum.models.precision import Precision
 from dadeum.models.seq2seq_engine import Seq2SeqEngine
 from tests.models.tiny_seq2seq import (
-    DIALOGUES, save_bart, save_mbart, save_t5, summary_example, summary_recipe,
+    DIALOGUES,
+    save_bart,
+    save_mbart,
+    save_t5,
+    summary_example,
+    summary_recipe,
 )  # fmt: skip
 
 FAMILIES = {"bart": save_bart, "t5": save_t5, "mbart": save_mbart}

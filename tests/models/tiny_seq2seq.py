@@ -70,14 +70,15 @@ def save_mbart(folder: Path) -> Path:
     return folder
 
 
-def summary_example(number: int, dialogue: str | None = None, summary: str | None = None) -> Any:
+def summary_example(number: int, dialogue: str | None = None, summary: str | None = None, instruction: str = "") -> Any:
     from dadeum.core.examples import Example
 
     known = DIALOGUES[number % len(DIALOGUES)]
     dialogue, summary = dialogue or known[0], summary or known[1]
     return Example(
         id=f"talk:{number}", source="talk", origin="talk", group=str(number), text=dialogue,
-        prompt=[{"role": "user", "content": dialogue}], completion=[{"role": "assistant", "content": summary}],
+        prompt=[{"role": "user", "content": f"{instruction}\n\n{dialogue}" if instruction else dialogue}],
+        completion=[{"role": "assistant", "content": summary}],
         label="",
     )  # fmt: skip
 
@@ -98,7 +99,7 @@ def summary_recipe(base: Path | str, adapter: dict[str, Any] | None = None, **ch
     return Recipe.model_validate(raw | changes)
 
 
-def write_summaries(run: Any, sizes: tuple[int, int, int] = (8, 4, 4)) -> None:
+def write_summaries(run: Any, sizes: tuple[int, int, int] = (8, 4, 4), instruction: str = "") -> None:
     """train, validation and test parquet files of the dialogues above."""
     import pyarrow.parquet as pq
 
@@ -107,6 +108,6 @@ def write_summaries(run: Any, sizes: tuple[int, int, int] = (8, 4, 4)) -> None:
     number = 0
     for split, size in zip(SPLITS, sizes, strict=True):
         run.split_path(split).parent.mkdir(parents=True, exist_ok=True)
-        rows = [summary_example(number + i) for i in range(size)]
+        rows = [summary_example(number + i, instruction=instruction) for i in range(size)]
         number += size
         pq.write_table(to_table(rows), run.split_path(split))

@@ -17,7 +17,11 @@ from dadeum.serving.export import current_export, export
 from dadeum.serving.preflight import export_problems
 from dadeum.training.train import train
 from tests.models.tiny_seq2seq import (
-    DIALOGUES, save_bart, save_t5, summary_example, summary_recipe, write_summaries,
+    DIALOGUES,
+    save_t5,
+    summary_example,
+    summary_recipe,
+    write_summaries,
 )  # fmt: skip
 
 STAGES = [{"name": "tune", "method": "seq2seq", "epochs": 2, "batch_size": 4, "learning_rate": 2e-2}]

@@ -17,7 +17,12 @@ from dadeum.training.methods import seq2seq
 from dadeum.training.seq2seq import AnswerSeq2SeqTrainer
 from dadeum.training.train import train
 from tests.models.tiny_seq2seq import (
-    save_bart, save_mbart, save_t5, summary_example, summary_recipe, write_summaries,
+    save_bart,
+    save_mbart,
+    save_t5,
+    summary_example,
+    summary_recipe,
+    write_summaries,
 )  # fmt: skip
 from tests.tiny import work_on
 
@@ -49,7 +54,9 @@ def by_hand(model, renderer, rows):
     """Cross-entropy summed over one row at a time, without padding, and the number of answer tokens."""
     total, count = torch.zeros(()), 0
     for row in rows:
-        out = model(input_ids=torch.tensor([row.input_ids]), decoder_input_ids=torch.tensor([renderer.decoder_ids(row)]))
+        out = model(
+            input_ids=torch.tensor([row.input_ids]), decoder_input_ids=torch.tensor([renderer.decoder_ids(row)])
+        )
         total = total + functional.cross_entropy(out.logits[0], torch.tensor(row.labels), reduction="sum")
         count += len(row.labels)
     return total, count
@@ -123,17 +130,17 @@ def test_validation_loss_is_the_mean_over_all_answer_tokens(bases, tmp_path):
 @pytest.mark.parametrize("adapter", [{"type": "none"}, LORA], ids=["full", "lora"])
 @pytest.mark.parametrize("name", FAMILIES)
 def test_every_family_learns_and_leaves_what_it_learnt(bases, tmp_path, name, adapter):
-    recipe = summary_recipe(bases[name], adapter, stages=stage(epochs=12, learning_rate=2e-2))
+    recipe = summary_recipe(bases[name], adapter, stages=stage(epochs=6, learning_rate=2e-2))
     run = new_run(tmp_path, recipe)
     result = train(recipe, run)["tune"]
     losses = [row["loss"] for row in read_jsonl(run.metrics_path) if "loss" in row]
-    assert result.steps == len(losses) == 48
+    assert result.steps == len(losses) == 24
     assert sum(losses[-4:]) < 0.97 * sum(losses[:4])
     file = "model.safetensors" if adapter["type"] == "none" else "adapter_model.safetensors"
     assert (run.adapter_folder(recipe) / file).is_file()
     assert (result.num_trainable < result.num_parameters) == (adapter is LORA)
     rows = [renderer_of(recipe).row(summary_example(number)) for number in range(8)]
-    assert result.tokens == 12 * sum(len(row.input_ids) + len(row.labels) for row in rows)
+    assert result.tokens == 6 * sum(len(row.input_ids) + len(row.labels) for row in rows)
     assert result.tokens_computed >= result.tokens
 
 
@@ -166,7 +173,7 @@ def test_resume_after_a_kill_gives_the_result_of_an_uninterrupted_run(tmp_path, 
 
 def test_the_best_step_is_kept_and_training_stops_when_it_gets_worse(bases, tmp_path):
     recipe = summary_recipe(
-        bases["bart"], stages=stage(epochs=20, learning_rate=5e-2, early_stopping={"patience": 1}, eval_steps=2)
+        bases["bart"], stages=stage(epochs=10, learning_rate=5e-2, early_stopping={"patience": 1}, eval_steps=2)
     )
     run = new_run(tmp_path, recipe)
     result = train(recipe, run)["tune"]
@@ -220,3 +227,23 @@ def test_a_decision_is_no_job_for_an_encoder_decoder(bases):
     task = {"type": "decide", "instruction": "?", "labels": ["A", "B"], "input_fields": ["text"]}
     (problem,) = check_stages(summary_recipe(bases["bart"], task=task))
     assert problem.key == "models.seq2seq.no_decisions"
+
+
+@pytest.mark.parametrize(("augment", "steps"), [("sample", 8), ("copy", 16)])
+def test_rows_are_asked_in_the_ways_that_the_stage_names(bases, tmp_path, augment, steps):
+    task = {"type": "summarize", "instruction": "두 사람"}
+    ways = ["두 사람", "오늘 점심"]
+    recipe = summary_recipe(bases["bart"], task=task, stages=stage(instructions=ways, augment=augment))
+    run = Run.create(recipe, tmp_path / "run")
+    write_summaries(run, instruction="두 사람")
+    seen = set()
+    call = Seq2SeqRenderer.training_batch
+
+    def watched(self, rows):
+        seen.update(self.decode(row.input_ids).split("\n")[0] for row in rows)
+        return call(self, rows)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Seq2SeqRenderer, "training_batch", watched)
+        result = train(recipe, run)["tune"]
+    assert result.steps == steps and seen == set(ways)

@@ -134,7 +134,7 @@ class Render(Section):
     format: Literal["chat", "instruction"] = "chat"
     """chat: the tokenizer's own template. instruction: ### Instruction / ### Input / ### Response."""
     max_length_tokens: Annotated[int, Field(ge=8)] = 2048
-    """Longest prompt + answer, in tokens."""
+    """Longest prompt + answer, in tokens; of an encoder-decoder the longest source, and the longest target."""
     truncation: Literal["drop", "raise", "cut_input"] = "drop"
     """Rows that are longer: listed as removed, refused, or cut: the oldest exchanges, then the end of the input."""
     control_tokens: Literal["escape", "raise"] = "escape"

@@ -44,10 +44,9 @@ def read_dialogues(source: Source, seed: int) -> SourceRows:
     read = read_examples_of(table, converter, layout, source, seed, dialogue_line)
     if shape is not _SHAPES[0] and (asked := converter.instruction):
         raise DataError("data.dialogues.instruction_inside", path=path, source=read.name, found=asked)
-    if converter.systems:
-        values = {"source": read.name, "num": converter.systems}
-        return replace(read, notes=[*read.notes, Message("data.dialogues.system_unused", values)])
-    return read
+    told = {"system_unused": converter.systems, "told_again": converter.told_again}
+    notes = [Message(f"data.dialogues.{key}", {"source": read.name, "num": num}) for key, num in told.items() if num]
+    return replace(read, notes=[*read.notes, *notes])
 
 
 # -- which column is what --------------------------------------------------------------------------
@@ -115,6 +114,10 @@ class _Dialogues:
     systems: int = 0
     """Rows with a system turn, which is not used."""
     num_rows: int = 0
+    told_again: int = 0
+    """Rows whose dialogue stood before with another summary."""
+    summary_of: dict[int, int] = field(default_factory=dict)
+    """Hash of a dialogue → hash of its first summary."""
     openings: Counter[str] = field(default_factory=Counter)
     closings: Counter[str] = field(default_factory=Counter)
 
@@ -125,6 +128,8 @@ class _Dialogues:
         if roles != ["user", "assistant"]:
             raise Unread("not_one_dialogue", ", ".join(roles))
         self.systems += len(said) < len(halves.prompt)
+        summary = hash(halves.completion[0]["content"].strip())
+        self.told_again += self.summary_of.setdefault(hash(said[0]["content"].strip()), summary) != summary
         self._look_at(said[0])
         return halves._replace(prompt=said)
 

@@ -7,7 +7,7 @@ part the page into bands, and within a band the left column comes first.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from statistics import median
 
 import numpy as np
@@ -163,8 +163,3 @@ def _is_filled(rows: list[list[Word]]) -> bool:
     filled = sum(word.box.width for row in rows for word in row) / len(rows)
     height = median(row[0].box.height for row in rows)
     return width > 6 * height and filled >= _MIN_FILLED * width
-
-
-def without(lines: Sequence[Line], removed: set[int]) -> list[Line]:
-    """The lines but those at these places."""
-    return [replace(line) for index, line in enumerate(lines) if index not in removed]

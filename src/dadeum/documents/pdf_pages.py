@@ -46,6 +46,8 @@ class PageContent:
     rules: list[Rule] = field(default_factory=list)
     image_share: float = 0.0
     """Of the page's area, under its largest image."""
+    num_paths: int = 0
+    """Drawn shapes; letters that were turned into outlines are such."""
     unreadable: float = 0.0
     """Share of letters without a Unicode meaning."""
     failure: str = ""
@@ -100,6 +102,7 @@ def _content(page: PdfPage, number: int) -> PageContent:
         box = frame.box(*item.get_bounds())
         if item.type == pdfium.FPDF_PAGEOBJ_PATH:
             found.rules += rules_of(box)
+            found.num_paths += 1
         else:
             found.image_share = max(found.image_share, frame.share(box))
     return found

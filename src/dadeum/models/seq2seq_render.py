@@ -109,9 +109,13 @@ class Seq2SeqRenderer:
     def notes(self) -> list[Message]:
         """What surprises users of this model."""
         if self.limit == self.settings.max_length_tokens:
-            return []
+            return [Message("models.seq2seq.limit_each", {"limit": self.limit})]
         values = {"positions": self.limit, "limit": self.settings.max_length_tokens}
         return [Message("models.seq2seq.fewer_positions", values)]
+
+    def has_room(self, row: Seq2SeqRow) -> bool:
+        """Whether source and target are within the limit."""
+        return max(len(row.input_ids), len(row.labels)) <= self.limit
 
     def prompt_ids(self, turns: list[Turn]) -> Ids:
         """What the encoder reads: all turns as one text."""
@@ -154,12 +158,10 @@ class Seq2SeqRenderer:
         """
         row = self.row(example)
         source, target = len(row.input_ids), len(row.labels)
-        if max(source, target) <= self.limit:
+        if self.has_room(row):
             return Fitted(example, source, target)
         if self.settings.truncation == "raise":
-            raise ModelError(
-                "models.seq2seq.too_long", id=example.id, source=source, target=target, limit=self.limit
-            )
+            raise ModelError("models.seq2seq.too_long", id=example.id, source=source, target=target, limit=self.limit)
         if self.settings.truncation == "cut_input" and target <= self.limit:
             turns = shortened(example.prompt, self.limit, self.prompt_ids)
             if turns:

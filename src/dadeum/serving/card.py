@@ -16,10 +16,12 @@ from dadeum.core.messages import LANGUAGES, text
 from dadeum.core.recipe import NoAdapter, QLora, Recipe
 from dadeum.core.run import Run, read_json
 from dadeum.core.stages import Seq2Seq
+from dadeum.core.task import Summarize
 from dadeum.models.fresh import is_fresh
 from dadeum.models.licences import Licence, licence_of
 from dadeum.models.load import ALIASES
 from dadeum.serving.card_scores import read_figures, score_table, warnings_of
+from dadeum.tasks import summarize
 
 _HUB_LICENCES = {"Apache-2.0": "apache-2.0", "MIT": "mit"}
 """Names that the hub knows; any other licence is `other` with its own name and link."""
@@ -28,7 +30,7 @@ _UNREAD = "models.licence.unverified"
 _HUB_ID = re.compile(r"[\w.-]+/[\w.-]+")
 _NEEDS_REMOTE_CODE = ("lgai-exaone/exaone-3",)
 """Bases that we load under Llama's names and save under their own, which only remote code or vLLM knows."""
-_PIPELINES = {"decide": "text-classification", "chat": "text-generation"}
+_PIPELINES = {"decide": "text-classification", "chat": "text-generation", "summarize": "summarization"}
 
 
 def public_base(base: str) -> str:
@@ -74,7 +76,7 @@ def _front_matter(recipe: Recipe, run: Run, name: str, format: str) -> str:
         language="ko",
         library_name={"adapter": "peft", "merged": "transformers"}.get(format, "gguf"),
         tags=["dadeum", recipe.task.type, *_method_tags(recipe)],
-        pipeline_tag="text-generation",
+        pipeline_tag="summarization" if _is_encoder_decoder(recipe) else "text-generation",
         model_name=name.rpartition("/")[2],
         eval_results=results or None,
         **_base_fields(recipe, format),
@@ -100,9 +102,12 @@ def _base_fields(recipe: Recipe, format: str) -> dict[str, Any]:
 
 def _method_tags(recipe: Recipe) -> list[str]:
     adapter = recipe.model.adapter
-    return (
-        ["full-fine-tuning"] if isinstance(adapter, NoAdapter) else ["qlora" if isinstance(adapter, QLora) else "lora"]
-    )
+    kind = "full-fine-tuning" if isinstance(adapter, NoAdapter) else "qlora" if isinstance(adapter, QLora) else "lora"
+    return [kind, *dict.fromkeys(stage.method for stage in recipe.stages if stage.method != "sft")]
+
+
+def _is_encoder_decoder(recipe: Recipe) -> bool:
+    return any(isinstance(stage, Seq2Seq) for stage in recipe.stages)
 
 
 # -- text ---------------------------------------------------------------------------------------
@@ -137,10 +142,25 @@ def _task_block(recipe: Recipe, say: Callable[..., str]) -> list[str]:
     blocks = []
     if task.type == "decide":
         blocks.append(say("export.card.labels", labels=", ".join(f"`{label}`" for label in task.labels)))
+    if isinstance(task, Summarize):
+        return [*blocks, *_summary_block(recipe, task, say)]
     if task.instruction:
-        fence = "`" * max(3, 1 + max((len(run) for run in re.findall("`+", task.instruction)), default=0))
-        blocks.append(say("export.card.instruction") + f"\n\n{fence}text\n{task.instruction}\n{fence}")
+        blocks.append(say("export.card.instruction") + "\n\n" + _fenced(task.instruction))
     return blocks
+
+
+def _summary_block(recipe: Recipe, task: Summarize, say: Callable[..., str]) -> list[str]:
+    """The whole prompt with `...` for the dialogue: where the instruction stands is part of how it was taught."""
+    turns = summarize.prompt(task, "...", recipe.render.format)
+    if _is_encoder_decoder(recipe):
+        return [say("export.card.prompt") + "\n\n" + _fenced(summarize.source_text(turns))]
+    shown = "\n\n".join(f"[{turn['role']}]\n{turn['content']}" for turn in turns)
+    return [say("export.card.prompt") + "\n\n" + _fenced(shown)]
+
+
+def _fenced(content: str) -> str:
+    fence = "`" * max(3, 1 + max((len(run) for run in re.findall("`+", content)), default=0))
+    return f"{fence}text\n{content}\n{fence}"
 
 
 def _data_block(run: Run, say: Callable[..., str]) -> list[str]:
@@ -198,7 +218,7 @@ def _limits(recipe: Recipe, run: Run, say: Callable[..., str], language: str) ->
 
 def _load_block(recipe: Recipe, name: str, format: str, say: Callable[..., str]) -> list[str]:
     """The lines that load it, and what they need where transformers has no class of its own for the base."""
-    if any(isinstance(stage, Seq2Seq) for stage in recipe.stages):
+    if _is_encoder_decoder(recipe):
         is_whole = format == "merged" or isinstance(recipe.model.adapter, NoAdapter)
         code = "export.card.load_seq2seq_merged" if is_whole else "export.card.load_seq2seq_adapter"
         return [say(code, name=name), say("export.card.seq2seq_ends")]

@@ -107,7 +107,7 @@ class PairRows:
 
     def _padded(self, rows: list[int]) -> int:
         sources, targets = zip(*(self.lengths[row] for row in rows), strict=True)
-        return len(rows) * (max(sources) + max(targets))
+        return int(len(rows) * (max(sources) + max(targets)))
 
 
 def expected(recipe: Recipe, stage: AnyStage, dtype: str, rows: Passes, on_gpu: bool) -> Need:

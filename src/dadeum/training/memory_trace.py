@@ -129,7 +129,8 @@ class EmptyModel:
     def pass_bytes(self, inputs: dict[str, Any], gradients_exist: bool) -> int:
         """Most bytes alive beside the weights, from the first token's embedding to the last gradient.
 
-        `inputs` come from `tree_pass`, `plain_pass` or `Seq2SeqRenderer.training_batch`. `gradients_exist`: those of an earlier pass of the step.
+        `inputs` come from `tree_pass`, `plain_pass` or `Seq2SeqRenderer.training_batch`. `gradients_exist`: those of
+        an earlier pass of the step.
         Layers come in periods (of one, or of sliding and full attention), so a few of them tell what all will take.
         Not so where they are trained themselves: the most may then be at the first layer or at the last.
         """

@@ -21,6 +21,8 @@ class AnswerSeq2SeqTrainer(Seq2SeqTrainer):
     """Seq2SeqTrainer on rows that are already token ids."""
 
     loss_is_scaled_for_ga = True
+    ways: list[list[int]] | None = None
+    """Places of each row in the data, of which every epoch draws one; None where every place is a row."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -37,7 +39,7 @@ class AnswerSeq2SeqTrainer(Seq2SeqTrainer):
         rows = self.train_dataset if train_dataset is None else train_dataset
         lengths = [len(row.input_ids) + len(row.labels) for row in rows]
         step_size = self.args.train_batch_size * self.args.gradient_accumulation_steps * self.args.world_size
-        return LengthWindowSampler(lengths, step_size, self.args.seed)
+        return LengthWindowSampler(lengths, step_size, self.args.seed, ways=self.ways)
 
     def compute_loss(
         self, model: Any, inputs: dict[str, Any], return_outputs: bool = False, num_items_in_batch: Any = None

@@ -12,8 +12,8 @@ from dadeum.core.run import Run, read_json, read_jsonl
 from dadeum.models.load import add_adapter, load_base
 from dadeum.models.precision import Precision
 from dadeum.training.methods import dpo
-from dadeum.training.prefix import relative_difference
 from dadeum.training.preferences.packed import gradients
+from dadeum.training.prefix import relative_difference
 from dadeum.training.train import train
 from tests.tiny import work_on
 from tests.training.preferences.judged_files import recipe, stage, write_jsonl, write_run
@@ -54,7 +54,7 @@ def moved(model):
     torch.manual_seed(5)
     for parameter in model.parameters():
         if parameter.requires_grad:
-            parameter.data += 0.05 * torch.randn_like(parameter)
+            parameter.data += 0.2 * torch.randn_like(parameter)
 
 
 def test_the_reference_is_the_chained_adapter_not_the_base(tiny_llama, tmp_path):
@@ -65,10 +65,11 @@ def test_the_reference_is_the_chained_adapter_not_the_base(tiny_llama, tmp_path)
         torch.testing.assert_close(now, kept, rtol=0, atol=1e-5)
         with trainer.model.disable_adapter():
             base = torch.tensor(trainer.log_probs(pairs), dtype=torch.float)
-        assert (base - kept).abs().mean() > 1
+        assert (base - kept).abs().mean() > 0.3
         assert list(trainer.model.peft_config) == ["default"]  # trl's copy would go into every checkpoint
         batch = trainer.data_collator(pairs[:4])
-        assert trainer.compute_loss(trainer.model.eval(), batch).item() == pytest.approx(0.693147, abs=1e-5)
+        trainer.model.eval()
+        assert trainer.compute_loss(trainer.model, batch).item() == pytest.approx(0.693147, abs=1e-5)
 
 
 @pytest.mark.parametrize("adapter", [{"type": "lora", "r": 4, "alpha": 8}, {"type": "none"}])
@@ -141,7 +142,7 @@ def test_learns_to_prefer_the_chosen_answers(tiny_llama, tmp_path, adapter):
 
 def test_a_killed_stage_ends_as_one_that_was_not(tiny_llama, tmp_path, monkeypatch):
     """Sampled pairs: a second sampling would cost minutes and might draw others."""
-    settings = {"pairs": {"sampled": 2}, "epochs": 2, "batch_size": 1, "save_steps": 2, "eval_steps": 1}
+    settings = {"pairs": {"sampled": 2}, "epochs": 3, "batch_size": 1, "save_steps": 2, "eval_steps": 2}
     adapter = {"type": "lora", "r": 4, "alpha": 8}
     whole_recipe, whole = run_of(tiny_llama, tmp_path, adapter, **settings)
     expected = train(whole_recipe, whole)["prefer"]

@@ -1,4 +1,4 @@
-"""A reward model on the policy's layers: equal to trl, learns a rule that can be checked, is found again by its file."""
+"""A reward model on the policy's layers: equal to trl, learns a rule that can be checked, is found by its folder."""
 
 from __future__ import annotations
 
@@ -10,11 +10,12 @@ import torch
 
 from dadeum.core.errors import ModelError
 from dadeum.core.run import Run
-from dadeum.models.load import load_trained
+from dadeum.models.load import load_tokenizer, load_trained
+from dadeum.models.render import Renderer
 from dadeum.training.methods import reward
-from dadeum.training.prefix import relative_difference
 from dadeum.training.preferences.classifier import classifier_of, last_token_padding, trainable_reward_model
 from dadeum.training.preferences.packed import gradients
+from dadeum.training.prefix import relative_difference
 from dadeum.training.rewards import model as rewards
 from dadeum.training.train import train
 from tests.tiny import work_on
@@ -22,7 +23,7 @@ from tests.training.methods.test_dpo import FP32, moved, trained_adapter
 from tests.training.preferences.judged_files import recipe, row, stage, write_jsonl, write_run
 
 
-def shorter(folder, number=120):
+def shorter(folder, number=80):
     """Of two answers the shorter one wins."""
     draw = random.Random(0)
     words = ["네", "비", "밥", "산", "강"]
@@ -39,7 +40,7 @@ def shorter(folder, number=120):
 
 def recipes(tiny_llama, folder, adapter=None, **changes):
     adapter = adapter or {"type": "lora", "r": 8, "alpha": 16, "targets": "all-linear"}
-    judge = stage("reward", "judge", path=shorter(folder)) | {"epochs": 4, "batch_size": 8} | changes
+    judge = stage("reward", "judge", path=shorter(folder)) | {"epochs": 3, "batch_size": 8} | changes
     after = stage("dpo", "after", path=shorter(folder))
     return recipe(
         tiny_llama,
@@ -89,7 +90,7 @@ def test_learns_that_shorter_is_better_and_rates_answers(tiny_llama, tmp_path, a
     write_run(run.folder)
     only = made.model_copy(update={"stages": made.stages[:1]})
     figures = train(only, run)["judge"].figures
-    assert figures["measured_pairs"] == 24
+    assert figures["measured_pairs"] == 16
     assert figures["accuracy"] > 0.9
     assert figures["accuracy_low"] <= figures["accuracy"] <= figures["accuracy_high"]
     folder = run.stage_folder(0, "judge") / "adapter"
@@ -137,18 +138,14 @@ def test_a_model_without_a_classifier_is_refused_by_name():
         classifier_of(AutoModelForCausalLM.from_config(config), "some/base")
 
 
-def test_padding_never_ends_an_answer():
-    class Known:
-        end_ids = (7, 2)
-
-        class tokenizer:  # noqa: N801
-            pad_token_id = 2
-
-            def __len__(self):
-                return 10
-
-    known = Known()
-    known.tokenizer = Known.tokenizer()
-    assert last_token_padding(known) == 0
+def test_padding_never_ends_an_answer(tiny_llama):
+    known = load_renderer(tiny_llama)
+    known.tokenizer.pad_token_id = known.end_ids[-1]
+    assert last_token_padding(known) != known.end_ids[-1]
     known.tokenizer.pad_token_id = 9
     assert last_token_padding(known) == 9
+
+
+def load_renderer(folder):
+    made = recipe(folder)
+    return Renderer(load_tokenizer(made.model), made.render)

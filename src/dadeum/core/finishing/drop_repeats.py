@@ -24,15 +24,16 @@ def apply(text: str, level: Level | None = None) -> str:
 def _without_repeats(text: str) -> str:
     seen: set[str] = set()
     kept: list[str] = []
-    at = 0
+    at = num_dropped = 0
     for match in _SENTENCE.finditer(text):
         said = "".join(character for character in match.group() if character.isalnum() or character == "#")
         again = len(said) >= MIN_SENTENCE_CHARACTERS and said in seen
         seen.add(said)
+        num_dropped += again
         # What stands between two sentences goes with the second.
         kept += [] if again else [text[at : match.end()]]
         at = match.end()
-    return "".join([*kept, text[at:]]).rstrip() if len(kept) < len(seen) or at else text
+    return "".join([*kept, text[at:]]).rstrip() if num_dropped else text
 
 
 def _without_loop(text: str) -> str:

@@ -17,7 +17,6 @@ Fits = Callable[[list[Example]], list[Fitted]]
 """Applies the token limit: one Fitted per example, in their order (`tokens.TokenCounter`)."""
 
 
-
 @runtime_checkable
 class Learner(Protocol):
     """A `Fits` whose tokenizer may have to be learnt from the training rows first."""

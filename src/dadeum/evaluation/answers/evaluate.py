@@ -28,10 +28,12 @@ from dadeum.evaluation.answers.figures import (
     metrics_of,
     notices_of,
     rate,
+    signatures_of,
     value_of,
 )
 from dadeum.evaluation.answers.finishing import Finished, finished, gains
 from dadeum.evaluation.answers.gates import check_gates
+from dadeum.evaluation.answers.people import another_person
 from dadeum.evaluation.answers.rows import Rows, read_rows
 from dadeum.evaluation.answers.samples import samples
 from dadeum.evaluation.answers.scores import (
@@ -158,6 +160,7 @@ def _scores(
     comparisons = [found for found in compared if found.differences]
     in_danger = _crisis(recipe, rated)
     tuned = rated["tuned"].spoken
+    another, num_another = another_person(recipe, rows)
     return AnswerScores(
         task=recipe.task.type,
         metrics={name: better for name, better in metrics_of(recipe.task.type).items() if name in measured},
@@ -169,6 +172,9 @@ def _scores(
         seed=recipe.seed,
         systems=systems,
         reference=_reference(recipe, rows),
+        another_person=another,
+        num_another=num_another,
+        signatures={name: said for name, said in signatures_of(recipe.task.type).items() if name in measured},
         counted=rests_on,
         comparisons=comparisons,
         by_origin=_by_origin(rows.answered, rated),

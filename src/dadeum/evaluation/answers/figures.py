@@ -30,11 +30,12 @@ summary gets, and BLEU and chrF++ share that fault; the order of content words i
 """
 MIN_GROUPS = 6
 """Fewer pairs cannot differ significantly, even if all point one way: 2 / 2^5 is more than 0.05."""
-_FIRST = (
+WITH_REFERENCE = (
     *CLOSENESS, "rouge", "rouge_1", "rouge_2", "rouge_l", "content_rouge_1", "content_rouge_2", "rouge_1_max",
-    "rouge_2_max", "rouge_l_max", "content_rouge_l_max", "bleu", "chrf_pp", "char_f1", "bertscore", *OF_MODELS,
-    "unsupported_numbers", "unsupported_names", "copied",
+    "rouge_2_max", "rouge_l_max", "content_rouge_l_max", "bleu", "chrf_pp", "char_f1", "bertscore",
 )  # fmt: skip
+"""Figures that need a person's answer; the others look at the answer itself."""
+_FIRST = (*WITH_REFERENCE, *OF_MODELS, "unsupported_numbers", "unsupported_names", "copied")
 
 PerRow = dict[str, np.ndarray]
 """Figure → one value per row, or counts per row: shape (rows,) or (rows, counts); NaN where not judged."""
@@ -59,6 +60,15 @@ def figures_of(module: ModuleType) -> dict[str, Better]:
 def _modules(task: str) -> list[ModuleType]:
     found = (find(METRICS, name) for name in names(METRICS))
     return [module for module in found if task in module.TASKS]
+
+
+def signatures_of(task: str) -> dict[str, str]:
+    """How each figure was made, where that is more than its definition: analyser, versions, settings."""
+    found: dict[str, str] = {}
+    for module in _modules(task):
+        said = module.signature() if hasattr(module, "signature") else None
+        found |= dict.fromkeys(figures_of(module), said) if said else {}
+    return found
 
 
 @cache

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 from dadeum.core.recipe import Recipe
 from dadeum.core.run import Run
-from dadeum.evaluation.answers import finishing_view, view, words
+from dadeum.evaluation import report_words
+from dadeum.evaluation.answers import finishing_view, summary_view, view, words
 from dadeum.evaluation.answers.facts import read_facts, read_scores
 from dadeum.evaluation.answers.verdict import headline, judge, three_lines
 from dadeum.evaluation.cautions import notice_words
@@ -22,14 +26,33 @@ def write_report(recipe: Recipe, run: Run) -> Path:
     """Write report.html and report.md; a step that has not run leaves its section as "not measured"."""
     facts = read_facts(recipe, run)
     scores = facts.scores
+    task = recipe.task.type
     shown = [section for section in SECTIONS if section != "finishing" or (scores and scores.finishing)]
+    if words.family(task) == "summaries":
+        shown.remove("crisis")
     context = frame(facts, run, {section: say(f"sections.{section}") for section in shown}) | {
         "scores": scores,
         "verdict": judge(facts),
         "order": view.system_order(scores) if scores else [],
         "num_test": scores.num_answered if scores else 0,
+        "wording": words.family(task),
         "inference_heading": "answers.cost_heading",
         "inference_caption": "answers.cost_caption",
     }
-    more = {"a": view, "f": words, "gains": finishing_view, "notice_words": notice_words}
+    more: dict[str, Any] = {
+        "a": view,
+        "f": words,
+        "s": summary_view,
+        "gains": finishing_view,
+        "notice_words": notice_words,
+    }
+    more["r"] = _named_for(task)
     return write_pages("dadeum.evaluation.answers", run, context, more)
+
+
+def _named_for(task: str) -> SimpleNamespace:
+    """`report_words` as templates know it, with the names that systems have in this task."""
+    return SimpleNamespace(
+        **vars(report_words)
+        | {"system_name": partial(words.system_name, task), "short_name": partial(words.short_name, task)}
+    )

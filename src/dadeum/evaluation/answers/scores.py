@@ -89,6 +89,12 @@ class AnswerScores(Part):
     systems: dict[str, SystemAnswers]
     reference: dict[str, float] = Field(default_factory=dict)
     """The same figures of the answers that people wrote: what a perfect imitation would get."""
+    another_person: dict[str, float] = Field(default_factory=dict)
+    """Figures of a second person's answers against the other people's, on rows that have several: what people get."""
+    num_another: int = 0
+    """Rows behind them."""
+    signatures: dict[str, str] = Field(default_factory=dict)
+    """Figure → analyser, versions and settings behind it: two figures compare only where these are equal."""
     counted: list[str]
     """Figures that the verdict rests on: closeness to what people wrote, where it means something."""
     comparisons: list[Comparison]

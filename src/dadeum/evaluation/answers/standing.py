@@ -13,8 +13,8 @@ from dadeum.evaluation.answers.figures import CLOSENESS
 from dadeum.evaluation.answers.scores import Comparison, Difference, Standing
 from dadeum.evaluation.scores import Notice
 
-RIVALS = ("base_model", "nearest")
-"""Whom the tuned model has to beat; `constant` is no rival, only a floor."""
+RIVALS = ("base_model", "nearest", "lead", "textrank")
+"""Whom the tuned model has to beat, as far as its task has them; `constant` is no rival, only a floor."""
 _BLIND = {"similarity": "evaluate.metrics.similarity.english_model"}
 """Figure → notice that takes its meaning away."""
 

@@ -1,4 +1,4 @@
-"""The verdict on free answers in words: before, after, and the answer of the most similar question.
+"""The verdict on free answers in words: before, after, and what can be had without a model.
 
 `scores.verdict` decides; here it is said so that somebody who never trained a model can act on it, with what the
 figures cannot show: closeness to one person's answer is not the same as a good answer.
@@ -10,18 +10,31 @@ from dataclasses import dataclass
 
 from dadeum.core.words import Words, percent, plain, rows
 from dadeum.evaluation.answers.facts import AnswerFacts
+from dadeum.evaluation.answers.figures import OF_MODELS, WITH_REFERENCE
 from dadeum.evaluation.answers.scores import AnswerScores, Comparison
-from dadeum.evaluation.answers.words import change, change_interval, figure, figure_interval, metric_name
+from dadeum.evaluation.answers.standing import RIVALS, verdict_of
+from dadeum.evaluation.answers.words import (
+    change,
+    change_interval,
+    family,
+    figure,
+    figure_interval,
+    metric_name,
+    short_name,
+    system_name,
+)
 from dadeum.evaluation.cautions import cautions
-from dadeum.evaluation.report_words import p_value, say, short_name, system_name
+from dadeum.evaluation.report_words import p_value, rate, say
 from dadeum.evaluation.scores import Gate, Measured
 
-ROLES = {"before": "base_model", "after": "tuned", "baseline": "nearest"}
+ROLES = ("before", "after", "baseline")
+_WITHOUT_MODEL = {"answers": ("nearest",), "summaries": ("lead", "textrank")}
+"""Rivals that are rules."""
 
 
 @dataclass(frozen=True)
 class Figure:
-    """One of the three numbers: before, after, the most similar question's answer."""
+    """One of the three numbers: before, after, the best of the rivals that are rules."""
 
     role: str
     system: str
@@ -51,51 +64,96 @@ def judge(facts: AnswerFacts) -> Verdict:
     # What the judge has to say stands in its own section.
     warnings = [notice for notice in scores.warnings if not notice.key.startswith("evaluate.judge.")]
     limits = cautions(facts.recipe, scores.num_answered, warnings, "answered")
-    limits.insert(1, say("answers.caution.closeness"))
+    limits[1:1] = [say(f"{family(scores.task)}.caution.closeness"), *_size(scores), *_untaught(facts)]
     return Verdict(scores.verdict, headline(scores), reading(scores), figures(scores), limits, scores.gates)
 
 
 def headline(scores: AnswerScores) -> Words:
-    """Against the model before tuning and against the most similar question's answer: two sentences.
+    """Against the model before tuning and against what needs none: two sentences.
 
     Where nothing was written there is only the loss, which says nothing about answers.
     """
     if scores.counted == ["loss"]:
         return say(f"answers.headline.loss.{_standing(scores, 'base_model')}")
-    parts = [say(f"answers.headline.{name}.{_standing(scores, name)}") for name in ("base_model", "nearest")]
+    kind = family(scores.task)
+    rules = "extractive" if kind == "summaries" else "nearest"
+    parts = [
+        say(f"{kind}.headline.base_model.{_standing(scores, 'base_model')}"),
+        say(f"{kind}.headline.{rules}.{_standing(scores, *_WITHOUT_MODEL[kind])}"),
+    ]
     return Words(" ".join(part.ko for part in parts), " ".join(part.en for part in parts))
 
 
-def _standing(scores: AnswerScores, baseline: str) -> str:
-    return next((found.standing for found in scores.comparisons if found.baseline == baseline), "not_measured")
+def _standing(scores: AnswerScores, *baselines: str) -> str:
+    """Against all of these together."""
+    found = verdict_of([one for one in scores.comparisons if one.baseline in baselines])
+    return "not_measured" if found == "no_baseline" else found
 
 
 def figures(scores: AnswerScores) -> list[Figure]:
     """Before, after and baseline by the figure that leads the verdict, where they were measured."""
     metric = next(iter(scores.counted), next(iter(scores.metrics), ""))
+    found = {name: one for name, one in scores.systems.items() if metric in one.metrics}
+    rules = [name for name in _WITHOUT_MODEL[family(scores.task)] if name in found]
+    best = max(rules, key=lambda name: found[name].metrics[metric].value, default="")
+    shown = zip(ROLES, ("base_model", "tuned", best), strict=True)
     return [
-        Figure(role, system, system_name(system), metric, found.metrics[metric], found.metrics.get("perplexity"))
-        for role, system in ROLES.items()
-        if (found := scores.systems.get(system)) is not None and metric in found.metrics
-    ]
+        Figure(
+            role, system, system_name(scores.task, system), metric, found[system].metrics[metric],
+            found[system].metrics.get("perplexity"),
+        )
+        for role, system in shown
+        if system in found
+    ]  # fmt: skip
 
 
 # -- what the numbers say -------------------------------------------------------------------------
 def reading(scores: AnswerScores) -> list[Words]:
     """Differences that the verdict rests on, what to do, form, people in danger, the judge."""
-    said = [say(f"answers.advice.{scores.verdict}")]
-    for name in ("base_model", "nearest"):
+    said = [say(f"{family(scores.task)}.advice.{scores.verdict}")]
+    for name in RIVALS:
         for comparison in scores.comparisons:
             if comparison.baseline == name:
                 said += _differences(scores, comparison)
-    return [*said, *_form(scores), *_danger(scores), *_judged(scores)]
+    return [*said, *_people(scores), *_form(scores), *_danger(scores), *_judged(scores)]
+
+
+def _people(scores: AnswerScores) -> list[Words]:
+    """What a second person's summaries get: nobody can ask a model for more."""
+    metric = next(iter(scores.counted), "")
+    value = scores.another_person.get(metric)
+    if value is None:
+        return []
+    tuned = figure(metric, scores.systems["tuned"].metrics[metric].value)
+    shown = {"metric": metric_name(metric), "value": figure(metric, value), "tuned": tuned}
+    return [say("summaries.people", total=rows(scores.num_another), **shown)]
+
+
+def _size(scores: AnswerScores) -> list[Words]:
+    """How large a difference has to be before these rows can show it."""
+    metric = next(iter(scores.counted), "")
+    halves = [
+        (found.high - found.low) / 2
+        for comparison in scores.comparisons
+        if comparison.baseline == "base_model" and (found := comparison.differences.get(metric)) is not None
+    ]
+    if family(scores.task) != "summaries" or not halves:
+        return []
+    return [
+        say("summaries.caution.size", total=rows(scores.num_answered), metric=metric_name(metric), half=rate(halves[0]))
+    ]
+
+
+def _untaught(facts: AnswerFacts) -> list[Words]:
+    """A base that starts from nothing shows the road only."""
+    return [say("summaries.caution.fresh")] if facts.recipe.model.base.startswith("fresh-") else []
 
 
 def _differences(scores: AnswerScores, comparison: Comparison) -> list[Words]:
     return [
         say(
             "answers.difference",
-            baseline=short_name(comparison.baseline),
+            baseline=short_name(scores.task, comparison.baseline),
             metric=metric_name(metric),
             tuned=figure(metric, scores.systems["tuned"].metrics[metric].value),
             other=figure(metric, scores.systems[comparison.baseline].metrics[metric].value),
@@ -115,10 +173,10 @@ def _form(scores: AnswerScores) -> list[Words]:
             form = {
                 name: found.outcome
                 for name, found in comparison.differences.items()
-                if name not in scores.counted and name not in ("loss", "perplexity", "similarity")
+                if name not in WITH_REFERENCE and name not in OF_MODELS
             }
             names = {kind: _names([name for name, found in form.items() if found == kind]) for kind in _KINDS}
-            return [say("answers.form", **names)] if form else []
+            return [say(f"{family(scores.task)}.form", **names)] if form else []
     return []
 
 
@@ -158,8 +216,9 @@ def three_lines(scores: AnswerScores) -> list[Words]:
 
 
 def _line(role: str, shown: Figure | None, scores: AnswerScores) -> Words:
+    kind = family(scores.task)
     if shown is None:
-        return say(f"answers.summary.no_{role}")
+        return say(f"{kind}.summary.no_{role}")
     said = say(
         "answers.summary.figure",
         metric=metric_name(shown.metric),
@@ -175,4 +234,4 @@ def _line(role: str, shown: Figure | None, scores: AnswerScores) -> Words:
     if danger is not None:
         more.append(say("answers.summary.danger", share=percent(danger.handed_over.value, 0)))
     rest = Words("".join(part.ko for part in more), "".join(part.en for part in more)) if more else plain("")
-    return say(f"answers.summary.{role}", total=rows(scores.num_answered), figure=said, rest=rest)
+    return say(f"{kind}.summary.{role}", total=rows(scores.num_answered), figure=said, rest=rest, name=shown.name)

@@ -10,9 +10,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from dadeum.core.pages import printable, visible
+from dadeum.core.recipe import Recipe
 from dadeum.core.words import Html, Words
 from dadeum.evaluation.answers.facts import AnswerFacts
 from dadeum.evaluation.answers.scores import AnswerSample, AnswerScores
+from dadeum.evaluation.answers.summary_view import dialogue_of, marked
 from dadeum.evaluation.answers.words import (
     change,
     change_interval,
@@ -20,15 +22,18 @@ from dadeum.evaluation.answers.words import (
     figure_interval,
     metric_meaning,
     metric_name,
+    short_name,
 )
 from dadeum.evaluation.crisis import CrisisAnswer
-from dadeum.evaluation.report_words import say_or, short_name
+from dadeum.evaluation.report_words import say_or
 
-ORDER = ("tuned", "base_model", "nearest", "constant")
+ORDER = ("tuned", "base_model", "nearest", "lead", "textrank", "constant")
 SAMPLES = 100
 ORIGINS = 40
 LONGEST_TEXT = 1500
 _LEAD = 90
+_BESIDE_A_SUMMARY = ("content_rouge_l", "rouge", "length_ratio", "copied", "loss")
+"""There are some twenty figures of summaries; the others stand in samples.jsonl."""
 
 
 def system_order(scores: AnswerScores) -> list[str]:
@@ -198,7 +203,7 @@ def browser(facts: AnswerFacts) -> Browser | None:
     by_first = ranks[orders[0]] if orders else list(range(len(facts.samples)))
     places = sorted(range(len(facts.samples)), key=lambda place: by_first[place])[:SAMPLES]
     shown = [
-        _sample_view(facts.samples[place], scores, {metric: ranks[metric][place] for metric in orders})
+        _sample_view(facts.recipe, facts.samples[place], scores, {metric: ranks[metric][place] for metric in orders})
         for place in places
     ]
     return Browser(shown, len(facts.samples), [(metric, metric_name(metric)) for metric in orders])
@@ -215,10 +220,15 @@ def _ranks(samples: Sequence[AnswerSample], metric: str, lower_is_better: bool) 
     return ranks
 
 
-def _sample_view(sample: AnswerSample, scores: AnswerScores, ranks: dict[str, int]) -> SampleView:
-    lead = printable(" ".join(sample.question.split()))
-    told = [_told(sample, "reference", sample.reference, {})]
-    told += [_told(sample, name, sample.answers[name], sample.metrics[name]) for name in system_order(scores)]
+def _sample_view(recipe: Recipe, sample: AnswerSample, scores: AnswerScores, ranks: dict[str, int]) -> SampleView:
+    question = dialogue_of(recipe, sample.question)
+    lead = printable(" ".join(question.split()))
+    source = question if scores.task == "summarize" else None
+    told = [_told(scores.task, sample, "reference", sample.reference, {}, source)]
+    told += [
+        _told(scores.task, sample, name, sample.answers[name], sample.metrics[name], source)
+        for name in system_order(scores)
+    ]
     tuned = sample.metrics["tuned"]
     return SampleView(
         id=sample.id,
@@ -227,8 +237,8 @@ def _sample_view(sample: AnswerSample, scores: AnswerScores, ranks: dict[str, in
         before=[
             (say_or(f"answers.speakers.{turn['role']}", turn["role"]), shown(turn["content"])) for turn in sample.before
         ],
-        question=visible(sample.question[:LONGEST_TEXT]),
-        question_cut=max(0, len(sample.question) - LONGEST_TEXT),
+        question=visible(question[:LONGEST_TEXT]),
+        question_cut=max(0, len(question) - LONGEST_TEXT),
         told=told,
         summary=[
             (metric_name(name), figure(name, tuned.get(name))) for name in dict.fromkeys([*scores.counted, "loss"])
@@ -242,13 +252,20 @@ def shown(text: str) -> Html:
     return visible(text[:LONGEST_TEXT] + ("…" if len(text) > LONGEST_TEXT else ""))
 
 
-def _told(sample: AnswerSample, system: str, text: str, metrics: dict[str, float | None]) -> Told:
+def _told(
+    task: str, sample: AnswerSample, system: str, text: str, metrics: dict[str, float | None], source: str | None
+) -> Told:
+    """With `source`, what the text has and it has not is marked."""
     return Told(
         system,
-        short_name(system),
-        visible(text[:LONGEST_TEXT]),
+        short_name(task, system),
+        visible(text[:LONGEST_TEXT]) if source is None else marked(text[:LONGEST_TEXT], source),
         printable(text),
         max(0, len(text) - LONGEST_TEXT),
         system in sample.cut_off,
-        [(metric_name(name), figure(name, value)) for name, value in metrics.items() if value is not None],
+        [
+            (metric_name(name), figure(name, value))
+            for name, value in metrics.items()
+            if value is not None and (source is None or name in _BESIDE_A_SUMMARY)
+        ],
     )

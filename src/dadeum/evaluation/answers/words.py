@@ -4,12 +4,35 @@ from __future__ import annotations
 
 import math
 
+from dadeum.core.generation import Generation
 from dadeum.core.words import MISSING, Words, number, plain, told
+from dadeum.evaluation import report_words
 from dadeum.evaluation.answers.scores import Difference
-from dadeum.evaluation.report_words import interval, rate, signed
+from dadeum.evaluation.report_words import interval, rate, say, say_or, signed
 from dadeum.evaluation.scores import Measured
 
 _MOST_DECIMALS = 1e5
+
+
+# -- names ----------------------------------------------------------------------------------------
+def family(task: str) -> str:
+    """Beginning of the sentences that speak of this task's answers: `answers`, or `summaries`."""
+    return "summaries" if task == "summarize" else "answers"
+
+
+def system_name(task: str, system: str) -> Words:
+    """`constant` → its name; of summaries it is another system than of answers."""
+    general = report_words.system_name(system)
+    return say_or(f"summaries.systems.{system}", "") if _is_renamed(task, system) else general
+
+
+def short_name(task: str, system: str) -> Words:
+    general = report_words.short_name(system)
+    return say_or(f"summaries.short.{system}", "") if _is_renamed(task, system) else general
+
+
+def _is_renamed(task: str, system: str) -> bool:
+    return task == "summarize" and system in ("constant", "reference")
 
 
 def metric_name(metric: str) -> Words:
@@ -42,3 +65,23 @@ def change_interval(metric: str, found: Difference) -> Words:
     low, high = change(metric, found.low), change(metric, found.high)
     measured = Measured(value=found.value, low=found.low, high=found.high)
     return plain(MISSING) if math.isnan(found.value) else interval(low, high, measured, "units.signed_interval")
+
+
+# -- how it was written ---------------------------------------------------------------------------
+def generation_words(generation: Generation, max_new_tokens: int) -> Words:
+    """Settings of writing that are not what they are without any, in one sentence."""
+    said = [say("summaries.writing.limit", num=max_new_tokens)]
+    if generation.beams > 1:
+        said.append(say("summaries.writing.beams", num=generation.beams, penalty=f"{generation.length_penalty:g}"))
+    elif generation.temperature:
+        settings = {"temperature": f"{generation.temperature:g}", "top_p": f"{generation.top_p:g}"}
+        said.append(say("summaries.writing.sampled", **settings))
+    else:
+        said.append(say("summaries.writing.greedy"))
+    if generation.candidates > 1:
+        said.append(say("summaries.writing.candidates", num=generation.candidates))
+    if generation.no_repeat_ngram:
+        said.append(say("summaries.writing.no_repeat", num=generation.no_repeat_ngram))
+    if generation.repetition_penalty != 1:
+        said.append(say("summaries.writing.penalty", penalty=f"{generation.repetition_penalty:g}"))
+    return Words(", ".join(one.ko for one in said), ", ".join(one.en for one in said))

@@ -13,6 +13,7 @@ from typing import Any
 
 from dadeum.core.recipe import Lora, QLora, Recipe
 from dadeum.core.run import Run, file_hash
+from dadeum.core.words import MISSING
 from dadeum.evaluation.answers.scores import AnswerScores
 from dadeum.evaluation.decide.scores import Scores, SystemScores
 from dadeum.evaluation.scores import Measured
@@ -118,17 +119,19 @@ def _cost(manifest: Mapping[str, Any], seconds_per_row: float | None) -> Cost:
         num_parameters=max(parameters, default=None),
         peak_memory_mb=max(memory, default=None),
         training_seconds=sum(seconds) if seconds else None,
-        seconds_per_row=seconds_per_row,
+        seconds_per_row=seconds_per_row or (stages[-1].get("seconds_per_row") if stages else None),
     )
 
 
 def _generation(recipe: Recipe, scores: AnswerScores) -> dict[str, str]:
     """How it wrote when it was judged; the limit as it came to be where the recipe left it open."""
-    used = scores.generation.model_dump(mode="json") | {"max_new_tokens": scores.max_new_tokens}
+    used = scores.generation.model_dump(mode="json") | {"max_new_tokens": scores.max_new_tokens or None}
     return {name: _setting(value) for name, value in used.items()}
 
 
 def _setting(value: Any) -> str:
+    if value is None:
+        return MISSING
     if isinstance(value, list | tuple):
         return ", ".join(map(str, value)) or "-"
     return f"{value:g}" if isinstance(value, float) else str(value)

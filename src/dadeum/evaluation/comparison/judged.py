@@ -30,12 +30,19 @@ DECISIONS: dict[str, Better] = {
 class Judged(Protocol):
     """Several runs on the same rows."""
 
-    ids: list[str]
-    groups: list[str]
-    metrics: Mapping[str, Better]
-    """Every figure that some run has, in the order of the report."""
-    paired: list[str]
-    """Figures that have a value per row in all runs: two runs can be told apart by them. The main one first."""
+    @property
+    def ids(self) -> list[str]: ...
+
+    @property
+    def groups(self) -> list[str]: ...
+
+    @property
+    def metrics(self) -> Mapping[str, Better]:
+        """Every figure that some run has, in the order of the report."""
+
+    @property
+    def paired(self) -> list[str]:
+        """Figures that have a value per row in all runs: two runs can be told apart by them. The main one first."""
 
     def pair(self, metric: str, first: int, second: int, seed: int, samples: int) -> Pair | None:
         """Run `first` − run `second`."""
@@ -103,7 +110,8 @@ class JudgedDecisions:
             return macro_f1_of_counts(counts, self.gold, said, self.num_labels)
 
         def resampled(drawn: np.ndarray) -> np.ndarray:
-            return of(drawn[:, cell], one) - of(drawn[:, cell], other)
+            difference: np.ndarray = of(drawn[:, cell], one) - of(drawn[:, cell], other)
+            return difference
 
         gold, said = np.concatenate([self.gold, self.gold]), np.concatenate([one, other])
 
@@ -111,7 +119,8 @@ class JudgedDecisions:
             """Rows of swapped groups count for the other run: a run of weights 0 and 1 over both runs' rows."""
             stay, leave = (1 - sides)[:, cell], sides[:, cell]
             left = macro_f1_of_counts(np.hstack([stay, leave]), gold, said, self.num_labels)
-            return left - macro_f1_of_counts(np.hstack([leave, stay]), gold, said, self.num_labels)
+            difference: np.ndarray = left - macro_f1_of_counts(np.hstack([leave, stay]), gold, said, self.num_labels)
+            return difference
 
         interval = bootstrap_counts(resampled, np.ones(num_groups, dtype=int), seed, samples)
         p = p_of_swapping(swapped, num_groups, seed, samples)

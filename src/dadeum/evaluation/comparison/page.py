@@ -107,7 +107,7 @@ def _standing(found: Comparison, place: int) -> str:
     against = found.against_best[place]
     if against is None or against.p_holm is None:
         return "undecided"
-    return "worse" if against.is_worse else "equal"
+    return "worse" if against.is_sure else "equal"
 
 
 def _figure_columns(found: Comparison, figures: dict[str, Measured]) -> dict[str, Any]:

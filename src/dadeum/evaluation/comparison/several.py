@@ -36,13 +36,18 @@ class AgainstBest:
     """Corrected for all pairs of runs; None where there are too few groups to say."""
 
     @property
-    def is_worse(self) -> bool:
+    def is_sure(self) -> bool:
+        """Whether it is worse beyond chance: nothing is better than the best."""
         return self.p_holm is not None and self.p_holm < SIGNIFICANT
+
+    def turned(self) -> AgainstBest:
+        """best − run."""
+        return AgainstBest(self.pair.turned(), self.p_holm)
 
 
 @dataclass(frozen=True)
 class Baseline:
-    """What costs nothing or is not tuned; `shared_by` counts the runs for which it gave the same figures."""
+    """What costs nothing or is not tuned, and the runs for which it gave these figures."""
 
     system: str
     entrants: list[Entrant]
@@ -81,7 +86,7 @@ def compare_runs(runs: Sequence[Run], metric: str | None = None, seed: int = 42,
     sign = 1 if better == "higher" else -1
     best = max(range(len(entrants)), key=lambda place: sign * entrants[place].figures[main].value)
     against_best = _against_best(judged, main, len(entrants), best, seed, samples)
-    equals = [place for place, found in enumerate(against_best) if found is None or not found.is_worse]
+    equals = [place for place, found in enumerate(against_best) if found is None or not found.is_sure]
     choice = choose(entrants, main, sign, equals)
     return Comparison(
         task=scores[0].task,
@@ -109,7 +114,7 @@ def _require_different(runs: Sequence[Run]) -> None:
         seen.add(path)
 
 
-def _read(runs: Sequence[Run]) -> tuple[list[Scores] | list[AnswerScores], Judged]:
+def _read(runs: Sequence[Run]) -> tuple[Sequence[Scores | AnswerScores], Judged]:
     tasks = [str(read_json(run.scores_path).get("task", "decide")) for run in runs]
     for run, task in zip(runs, tasks, strict=True):
         if task != tasks[0]:
@@ -161,13 +166,8 @@ def _against_best(
         if pair is None:
             against.append(None if place == best else AgainstBest(_unknown(), None))
         else:
-            against.append(AgainstBest(pair if place < best else _turned(pair), adjusted.get(key)))
+            against.append(AgainstBest(pair if place < best else pair.turned(), adjusted.get(key)))
     return against
-
-
-def _turned(pair: Pair) -> Pair:
-    """second − first."""
-    return Pair(-pair.value, -pair.high, -pair.low, pair.p, pair.num_rows)
 
 
 def _unknown() -> Pair:

@@ -34,6 +34,10 @@ class Pair:
     """Two-sided; None for fewer than MIN_GROUPS groups."""
     num_rows: int
 
+    def turned(self) -> Pair:
+        """second − first."""
+        return Pair(-self.value, -self.high, -self.low, self.p, self.num_rows)
+
 
 def swaps(num_groups: int, seed: int, samples: int) -> Iterator[np.ndarray]:
     """Blocks of shape (some, groups) of 0 and 1: which groups change sides. The first of all changes none."""

@@ -158,7 +158,7 @@ def _difference(metric: str, against: AgainstBest | None) -> Cell:
     if math.isnan(against.pair.value):
         return unknown()
     ends = change_interval(metric, against)
-    mark = "worse" if against.is_worse else "equal" if against.p_holm is not None else "undecided"
+    mark = "worse" if against.is_sure else "equal" if against.p_holm is not None else "undecided"
     p = plain(MISSING if against.p_holm is None else p_value(against.p_holm))
     value = change(metric, against.pair.value)
     return Cell(wording(f"compare.mark.{mark}", value=value), wording("compare.ends_and_p", ends=ends, p=p))

@@ -51,7 +51,7 @@ def sentences(found: Comparison) -> list[Words]:
         if math.isnan(against.pair.value):
             said.append(wording("compare.against.unknown", name=name))
             continue
-        key = "worse" if against.is_worse else "equal" if against.p_holm is not None else "undecided"
+        key = "worse" if against.is_sure else "equal" if against.p_holm is not None else "undecided"
         p = plain(MISSING if against.p_holm is None else p_value(against.p_holm))
         difference = {
             "difference": change(found.main, against.pair.value),
@@ -59,6 +59,24 @@ def sentences(found: Comparison) -> list[Words]:
         }
         said.append(wording(f"compare.against.{key}", name=name, p=p, least=MIN_GROUPS, **difference))
     return said
+
+
+def gain(found: Comparison) -> Words:
+    """The first run, an ensemble, against the best of the others, its members. One of the two is the best of all."""
+    member = next(place for place in order(found) if place != 0)
+    of_member = found.best == 0
+    against = found.against_best[member if of_member else 0]
+    assert against is not None
+    if of_member:
+        against = against.turned()
+    p = plain(MISSING if against.p_holm is None else p_value(against.p_holm))
+    key = "undecided"
+    if against.p_holm is not None:
+        key = "equal" if not against.is_sure else "better" if of_member else "worse"
+    return wording(
+        f"ensemble.gain.{key}", name=found.entrants[member].name, metric=name_of(found.main), p=p,
+        difference=change(found.main, against.pair.value), ends=change_interval(found.main, against),
+    )  # fmt: skip
 
 
 def cautions(found: Comparison) -> list[Words]:

@@ -87,8 +87,9 @@ def build(work: Work, tokenizer: Any, parts: dict[str, Pairs]) -> Any:
         "max_length": None,
         # For an adapter trl keeps a copy of it, for a whole model it would load a second one.
         "precompute_ref_log_probs": not hasattr(model, "peft_config"),
-        "gradient_checkpointing_kwargs": {"use_reentrant": False},
+        "activation_checkpointing": stage.gradient_checkpointing,
     }
+    del ours["gradient_checkpointing"]
     return PairTrainer(
         work,
         model=model,

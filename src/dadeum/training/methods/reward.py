@@ -80,13 +80,14 @@ def build(work: Work, renderer: Renderer, train: Pairs, validation: Pairs) -> An
     from dadeum.training.preferences.reward_trainer import RewardPairTrainer
 
     stage, recipe = work.stage, work.recipe
-    # trl changes the padding of the tokenizer that it is given; the one that is saved stays as it was.
+    # trl reads the padding off the tokenizer; the one that is saved stays as it was.
     tokenizer = copy.deepcopy(renderer.tokenizer)
+    tokenizer.pad_token = tokenizer.convert_ids_to_tokens(last_token_padding(renderer))
     ours = base_arguments(work, len(train), bool(validation)) | {
         "max_length": None,
-        "pad_token": tokenizer.convert_ids_to_tokens(last_token_padding(renderer)),
-        "gradient_checkpointing_kwargs": {"use_reentrant": False},
+        "activation_checkpointing": stage.gradient_checkpointing,
     }
+    del ours["gradient_checkpointing"]
     return RewardPairTrainer(
         work,
         model=trainable_reward_model(recipe, work.precision, work.before, stage.gradient_checkpointing),

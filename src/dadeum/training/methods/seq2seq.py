@@ -9,12 +9,13 @@ from pathlib import Path
 from typing import Any
 
 from dadeum.core.errors import DataError
-from dadeum.core.examples import read_examples
+from dadeum.core.examples import Example, read_examples
 from dadeum.core.messages import text
 from dadeum.models.load import load_config, load_tokenizer
 from dadeum.models.memory import fenced
 from dadeum.models.seq2seq_render import KOREAN, Seq2SeqRenderer, Seq2SeqRow
 from dadeum.training.arguments import base_arguments
+from dadeum.training.instructions import ways
 from dadeum.training.stopping import stopping
 from dadeum.training.work import Ready, Told, Work, enough_memory, trainable_model
 
@@ -29,23 +30,29 @@ def ready(work: Work) -> Iterator[Ready]:
     recipe, run = work.recipe, work.run
     tokenizer = load_tokenizer(recipe.model)
     renderer = Seq2SeqRenderer(tokenizer, load_config(recipe.model), KOREAN, recipe.render)
-    rows = encode(renderer, run.split_path("train"))
-    validation = encode(renderer, run.split_path("validation"))
+    train, validation = (run.split_path(split) for split in ("train", "validation"))
+    asked = ways(recipe, work.stage, read_examples(train), lambda one: renderer.has_room(renderer.row(one)))
+    rows = encode(renderer, asked.examples, train)
     if not rows:
-        raise DataError("train.no_rows", path=run.split_path("train"))
+        raise DataError("train.no_rows", path=train)
     with fenced():
         with enough_memory(work.stage):
-            trainer = build(work, trainable_model(work), renderer, rows, validation)
-        yield Ready(trainer, tokenizer, len(rows), lambda: Told(trainer.tokens_seen, trainer.tokens_computed))
+            validated = encode(renderer, read_examples(validation), validation)
+            trainer = build(work, trainable_model(work), renderer, rows, validated, asked.drawn_from)
+
+        def told() -> Told:
+            return Told(trainer.tokens_seen, trainer.tokens_computed, figures=asked.figures)
+
+        yield Ready(trainer, tokenizer, asked.num_rows, told)
 
 
-def encode(renderer: Seq2SeqRenderer, path: Path) -> list[Seq2SeqRow]:
+def encode(renderer: Seq2SeqRenderer, examples: list[Example], path: Path) -> list[Seq2SeqRow]:
     """Rows of one split as token ids; DataError when one is over the limit."""
     rows: list[Seq2SeqRow] = []
     escaped: list[tuple[str, str]] = []
-    for example in read_examples(path):
+    for example in examples:
         row = renderer.row(example)
-        if max(len(row.input_ids), len(row.labels)) > renderer.limit:
+        if not renderer.has_room(row):
             raise DataError("train.row_too_long", id=example.id, limit=renderer.limit)
         escaped += [(example.id, token) for token in renderer.control_tokens(example)[:1]]
         rows.append(row)
@@ -56,21 +63,26 @@ def encode(renderer: Seq2SeqRenderer, path: Path) -> list[Seq2SeqRow]:
 
 
 def build(
-    work: Work, model: Any, renderer: Seq2SeqRenderer, rows: list[Seq2SeqRow], validation: list[Seq2SeqRow]
+    work: Work,
+    model: Any,
+    renderer: Seq2SeqRenderer,
+    rows: list[Seq2SeqRow],
+    validation: list[Seq2SeqRow],
+    drawn_from: list[list[int]] | None = None,
 ) -> Any:
-    """The trainer on rows that are already token ids."""
+    """The trainer on rows that are already token ids; with `drawn_from` an epoch takes one of each row's places."""
     from transformers import Seq2SeqTrainingArguments
 
     from dadeum.training.seq2seq import AnswerSeq2SeqTrainer
 
     stage = work.stage
-    ours = base_arguments(work, len(rows), bool(validation)) | {
+    ours = base_arguments(work, len(drawn_from or rows), bool(validation)) | {
         # The reentrant kind finds no gradient behind a frozen embedding.
         "activation_checkpointing": stage.gradient_checkpointing,
         "activation_checkpointing_kwargs": {"use_reentrant": False} if stage.gradient_checkpointing else None,
     }
     del ours["gradient_checkpointing"]
-    return AnswerSeq2SeqTrainer(
+    trainer = AnswerSeq2SeqTrainer(
         model=model,
         args=Seq2SeqTrainingArguments(**(ours | stage.trainer_args)),
         train_dataset=rows,
@@ -79,3 +91,5 @@ def build(
         data_collator=renderer.training_batch,
         callbacks=stopping(stage, bool(validation)),
     )
+    trainer.ways = drawn_from
+    return trainer

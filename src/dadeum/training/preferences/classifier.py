@@ -98,11 +98,12 @@ def _adapter_of(adapted: Any) -> tuple[Any, Any, dict[str, Any]]:
 
 def _copy(state: dict[str, Any], adapted: Any) -> None:
     """The policy's adapter; what has no place (an adapter on the vocabulary) is said."""
-    from peft import set_peft_model_state_dict
+    from peft import get_peft_model_state_dict, set_peft_model_state_dict
 
     if not state:
         return
-    result = set_peft_model_state_dict(adapted, state)
+    own = get_peft_model_state_dict(adapted)  # the new head among it, which the policy has not
+    result = set_peft_model_state_dict(adapted, own | state)
     if result.unexpected_keys:
         names = sorted({key.rpartition(".lora_")[0].rpartition(".")[2] for key in result.unexpected_keys})
         log.warning(text("train.preferences.adapter_not_copied", names=", ".join(names)))

@@ -75,6 +75,11 @@ class PackedPairs:
         self.count(int(inputs["attention_mask"].sum()), inputs["input_ids"].numel())
         return super().compute_loss(model, inputs, return_outputs, num_items_in_batch)  # type: ignore[misc]
 
+    def prediction_step(self, model: Any, inputs: Any, prediction_loss_only: bool, ignore_keys: Any = None) -> Any:
+        """The loss alone: nobody reads the logits."""
+        with torch.no_grad(), self.compute_loss_context_manager():  # type: ignore[attr-defined]
+            return self.compute_loss(model, self._prepare_inputs(inputs)), None, None  # type: ignore[attr-defined]
+
     def count(self, tokens: int, computed: int) -> None:
         """Tokens of the data, and of what went through the model, while training."""
         if self.model.training:  # type: ignore[attr-defined]
@@ -119,7 +124,7 @@ def choose(trainer: Any, pairs: list[Pair], others: list[str], stack: ExitStack)
     work: Work = trainer.work
     threads, difference = use_threads(), None
     if work.stage.gradient_checkpointing:  # trl switches it on with the training, and trying must not take more
-        trainer.model.gradient_checkpointing_enable({"use_reentrant": False})
+        trainer.model.activation_checkpointing_enable()
     if others:
         log.warning(text("train.preferences.trl_path", stage=work.stage.name, names=", ".join(others)))
     else:
