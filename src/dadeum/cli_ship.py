@@ -9,6 +9,7 @@ import typer
 
 from dadeum.core.errors import RecipeError
 from dadeum.core.messages import text
+from dadeum.pipeline import require_weights
 from dadeum.targets import RunFolder, reopen
 from dadeum.terminal import out, prepare_models, say
 
@@ -22,6 +23,7 @@ Format = Annotated[str | None, typer.Option(help=" | ".join(_FORMATS))]
 def export(run_folder: RunFolder, format: Format = None) -> None:
     _check_format(format)
     recipe, run = reopen(run_folder, None)
+    require_weights(run)
     prepare_models()
     from dadeum.serving.export import export as ship
 
@@ -41,6 +43,7 @@ def push(
 ) -> None:
     _check_format(format)
     recipe, run = reopen(run_folder, None)
+    require_weights(run)
     from dadeum.serving.export import current_export
     from dadeum.serving.push import push as send
 

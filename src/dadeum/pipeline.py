@@ -55,7 +55,7 @@ def score_before(recipe: Recipe, run: Run, progress: Progress = silent) -> None:
 
 
 def train(recipe: Recipe, run: Run, progress: Progress = silent) -> None:
-    _require_weights(run)
+    require_weights(run)
     from dadeum.training.train import stage_inputs
     from dadeum.training.train import train as train_stages
 
@@ -86,7 +86,7 @@ def report(recipe: Recipe, run: Run) -> Path:
 
 
 def export(recipe: Recipe, run: Run) -> None:
-    _require_weights(run)
+    require_weights(run)
     from dadeum.serving.export import export as ship
 
     inputs = [weights_hash(recipe, run), _plain(recipe, "export", "model", "name")]
@@ -99,7 +99,8 @@ def _chooses(run: Run) -> bool:
     return bool(run.manifest().get("ensemble", {}).get("how") == "mbr")
 
 
-def _require_weights(run: Run) -> None:
+def require_weights(run: Run) -> None:
+    """RunError for a run that trains nothing."""
     if _chooses(run):
         raise RunError("ensemble.no_weights", folder=run.folder)
 

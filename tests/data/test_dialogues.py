@@ -19,6 +19,7 @@ from dadeum.data.build import build_data
 from dadeum.data.convert import convert_files
 from dadeum.data.corpus import Given
 from dadeum.data.dialogues import read_dialogues
+from dadeum.data.lengths.token_lengths import Fits
 from dadeum.data.prepare import Prepared, prepare
 from dadeum.data.reading.mapping import SourceRows
 from dadeum.data.restore import restore
@@ -80,6 +81,7 @@ def talks(distinct: Callable[[int], list[str]]) -> list[dict[str, Any]]:
         ({"dialogue": TALK, "summary1": SUMMARY}, None),
         ({"통화": TALK, "정리": SUMMARY}, {"dialogue": "통화", "summary": "정리"}),
         ({"prompt": TALK, "completion": SUMMARY}, None),
+        ({"instruction": "짧게", "input": TALK, "output": SUMMARY}, None),
         ({"messages": [say("user", TALK), say("assistant", SUMMARY)]}, None),
         ({"기록": [say("사용자", TALK), say("챗봇", SUMMARY)]}, {"messages": "기록"}),
         (
@@ -99,7 +101,7 @@ def talks(distinct: Callable[[int], list[str]]) -> list[dict[str, Any]]:
     ],
 )
 def test_a_dialogue_is_read_in_every_shape(tmp_path: Path, row: dict[str, Any], mapping: dict[str, str] | None) -> None:
-    (example,) = read(written(tmp_path, [row]), **({"map": mapping} if mapping else {})).examples
+    example, _ = read(written(tmp_path, [row, row]), **({"map": mapping} if mapping else {})).examples
     assert example.text == TALK
     assert example.prompt == [say("user", TALK)]
     assert example.completion == [say("assistant", SUMMARY)]
@@ -111,7 +113,8 @@ def test_text_in_brackets_is_no_list_of_turns(tmp_path: Path) -> None:
 
 
 def test_a_turn_without_words_is_told_by_its_place(tmp_path: Path) -> None:
-    path = written(tmp_path, [{"dialogue": [{"speaker": "가", "text": "응"}, {"speaker": "나"}], "summary": "요약"}])
+    row = {"dialogue": [{"speaker": "가", "text": "응"}, {"speaker": "나"}], "summary": "요약"}
+    path = written(tmp_path, [row, row])
     with pytest.raises(DataError) as caught:
         read(path)
     assert caught.value.key == "data.bad_rows.missing_field"
@@ -124,7 +127,7 @@ def test_a_turn_without_words_is_told_by_its_place(tmp_path: Path) -> None:
     [
         ([{"dialogue": TALK, "summary": SUMMARY}], {"label": "A"}, "data.dialogues.label", "label"),
         ([{"fname": "t1", "dialogue": TALK}], {}, "data.dialogues.no_summary", 'summary: "?"'),
-        ([{"instruction": "요약", "input": TALK, "output": SUMMARY}], {}, "data.dialogues.no_summary", "dialogue: input"),
+        ([{"질문": TALK, "답변": SUMMARY}], {}, "data.dialogues.no_summary", "summary: 답변"),
         ([{"a": TALK, "b": SUMMARY}], {"map": {"dialog": "a"}}, "data.dialogues.unknown_field", "dialogue"),
         ([{"a": TALK, "b": SUMMARY}], {"map": {"dialogue": "c"}}, "data.missing_column", "c"),
         ([{"a": TALK, "b": SUMMARY}], {"map": {"dialogue": "a"}}, "data.dialogues.half_a_pair", "reference_2"),
@@ -206,13 +209,13 @@ def test_a_list_of_references_is_one(tmp_path: Path) -> None:
 
 
 def test_references_are_cleaned_with_the_rest_and_come_back_as_read(
-    tmp_path: Path, talks: list[dict[str, Any]]
+    tmp_path: Path, talks: list[dict[str, Any]], all_fit: Fits
 ) -> None:
     talks[0] |= {"reference_2": "두  번째 <b>요약</b>", "reference_3": "<br>"}
     talks[1] |= {"reference_2": talks[1]["summary"] + " 둘"}
     recipe = recipe_of(written(tmp_path, talks))
     run = Run.create(recipe, tmp_path / "run")
-    build_data(recipe, run, fits=NoLimit())
+    build_data(recipe, run, fits=all_fit)
     rows = {row.id: row for split in ("train", "validation", "test") for row in read_examples(run.split_path(split))}
     assert references(rows["talks:1"])[1:] == ["두 번째 요약"]
     assert references(rows["talks:2"])[1:] == [talks[1]["summary"] + " 둘"]
@@ -223,17 +226,6 @@ def test_references_are_cleaned_with_the_rest_and_come_back_as_read(
     assert {name: back[name] for name in talks[0]} == talks[0]
     (again,) = read(tmp_path / "back.jsonl").examples
     assert references(again) == [talks[0]["summary"], "두  번째 <b>요약</b>", "<br>"]
-
-
-class NoLimit:
-    """A token limit that nothing exceeds."""
-
-    limit = 2048
-
-    def fit(self, examples: Sequence[Example]) -> list[Any]:
-        from dadeum.models.render import Fitted
-
-        return [Fitted(example, 10, 5, False) for example in examples]
 
 
 def test_converted_files_keep_references_for_a_recipe(tmp_path: Path, talks: list[dict[str, Any]]) -> None:

@@ -24,11 +24,14 @@ def some_talks(number: int) -> str:
     rows = []
     for _ in range(number):
         said = chance.sample(WORDS, 7)
-        turns = [
-            {"role": "user", "content": " ".join(said[:4])}, {"role": "assistant", "content": " ".join(said[4:]) + "요."},
-        ]  # fmt: skip
+        asked = {"role": "user", "content": " ".join(said[:4])}
+        turns = [asked, {"role": "assistant", "content": " ".join(said[4:]) + "요."}]
         rows.append(json.dumps({"messages": turns}, ensure_ascii=False) + "\n")
     return "".join(rows)
+
+
+RATES = {"eager": 5e-2, "calm": 5e-3, "asleep": 1e-9}
+"""Learning rates of the three runs; the last hardly learns at all."""
 
 
 def options(base: Path, **more: Any) -> list[str]:
@@ -36,7 +39,7 @@ def options(base: Path, **more: Any) -> list[str]:
         "model.base": base, "model.precision": "fp32", "model.adapter.r": 4, "render.max_length_tokens": 220,
         "stages.sft.epochs": 1, "stages.sft.batch_size": 8, "evaluate.generate_rows": 8,
         "generation.max_new_tokens": 3, "evaluate.similarity_model": "null", "evaluate.bootstrap_samples": 100,
-        "task.handoff": "null", "data.split.test": 0.3,
+        "task.handoff": "null", "data.split.test": 0.3, "evaluate.baselines": "[constant]",
     } | more  # fmt: skip
     return [part for name, value in values.items() for part in ("--set", f"{name}={value}")]
 
@@ -46,23 +49,27 @@ def trained(tmp_path_factory: pytest.TempPathFactory, tiny_llama: Path) -> Path:
     """Three runs on the same rows: two that learnt differently, one that hardly learnt at all."""
     from typer.testing import CliRunner
 
+    from dadeum import pipeline
     from dadeum.cli import app
+    from dadeum.targets import reopen
 
     folder = tmp_path_factory.mktemp("runs")
     (folder / "talks.jsonl").write_text(some_talks(40), encoding="utf-8")
-    for name, rate in (("eager", 5e-2), ("calm", 5e-3), ("asleep", 1e-9)):
-        command = ["data", "build", "career-counselling", "--data", str(folder / "talks.jsonl")]
-        arguments = [*command, "--out", str(folder / name), *options(tiny_llama, **{"stages.sft.learning_rate": rate})]
-        for step in (arguments, ["train", str(folder / name)], ["evaluate", str(folder / name)]):
-            done = CliRunner().invoke(app, step)
-            assert done.exit_code == 0, done.output
+    command = ["data", "build", "career-counselling", "--data", str(folder / "talks.jsonl")]
+    done = CliRunner().invoke(app, [*command, "--out", str(folder / "built"), *options(tiny_llama)])
+    assert done.exit_code == 0, done.output
+    for name, rate in RATES.items():
+        shutil.copytree(folder / "built", folder / name)
+        recipe, run = reopen(folder / name, [f"stages.sft.learning_rate={rate}"])
+        pipeline.train(recipe, run)
+        pipeline.evaluate(recipe, run)
     return folder
 
 
 @pytest.fixture
 def desk(trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A working directory with copies of the three runs."""
-    for name in ("eager", "calm", "asleep"):
+    for name in RATES:
         shutil.copytree(trained / name, tmp_path / name)
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("COLUMNS", "220")
@@ -84,7 +91,7 @@ def test_three_runs_in_one_table(desk: Path, dadeum: Dadeum, browser: Any) -> No
         assert float(row["training_seconds"]) > 0
         assert float(row["seconds_per_row"]) > 0
         assert 0 < int(row["num_trainable"]) < int(row["num_parameters"])
-    assert {row["name"] for row in rows if row["kind"] == "baseline"} >= {"Untuned model"} or len(rows) > 3
+    assert [row["kind"] for row in rows] == ["run", "run", "run", "baseline"]
     chrf = read_json(desk / "calm/evaluation/scores.json")["systems"]["tuned"]["metrics"]["chrf"]["value"]
     assert float(runs["calm"]["chrf"]) == pytest.approx(chrf, abs=1e-6)
     page = browser.new_page()

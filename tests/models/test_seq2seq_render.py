@@ -20,8 +20,10 @@ from transformers import (
 )
 
 from dadeum.core.errors import ModelError
+from dadeum.core.recipe import Render
 from dadeum.models.families.base import recognise
 from dadeum.models.seq2seq_render import Seq2SeqRenderer
+from tests.models.tiny_seq2seq import summary_example
 
 SOURCE, TARGET = "회의는 두 시에 합니다", "두 시 회의"
 LETTERS = sorted(set("회의는 두 시에 합니다 세 네 </s>#Person1") - {" "})
@@ -187,3 +189,45 @@ def test_a_model_trained_on_it_writes_the_answer_and_stops(name):
 def test_the_family_of_an_encoder_decoder_is_its_architecture():
     assert recognise(kobart(1)[0], "bart").name == "BART"
     assert recognise(t5()[0], "mt5").name == "T5"
+
+
+def fitted(truncation, dialogue, summary, limit=20):
+    tokenizer, config = kobart(1)
+    settings = Render(max_length_tokens=limit, truncation=truncation)
+    renderer = Seq2SeqRenderer(tokenizer, config, settings=settings)
+    return renderer, renderer.fit(summary_example(0, dialogue, summary))
+
+
+def test_the_limit_holds_for_source_and_target_each():
+    renderer, found = fitted("raise", "두 시 회의 합니다", "두 시 회의 합니다")
+    assert found.example and found.prompt_tokens + found.answer_tokens > renderer.limit
+    assert max(found.prompt_tokens, found.answer_tokens) <= renderer.limit
+
+
+def test_a_longer_row_goes_is_refused_or_loses_the_end_of_its_source():
+    long = "두 시 회의 " * 8
+    assert fitted("drop", long, TARGET)[1].example is None
+    with pytest.raises(ModelError) as caught:
+        fitted("raise", long, TARGET)
+    assert caught.value.key == "models.seq2seq.too_long" and "talk:0" in str(caught.value)
+    renderer, found = fitted("cut_input", long, TARGET)
+    kept = found.example.prompt[0]["content"]
+    assert found.was_cut and long.startswith(kept) and found.prompt_tokens == len(renderer.source_ids(kept)) == 20
+    assert found.example.completion[0]["content"] == TARGET
+    assert fitted("cut_input", "두 시", long)[1].example is None
+
+
+def test_the_models_own_places_bound_the_limit():
+    tokenizer, config = kobart(1)
+    renderer = Seq2SeqRenderer(tokenizer, config, settings=Render(max_length_tokens=512))
+    assert renderer.limit == config.max_position_embeddings == 64
+    assert [note.key for note in renderer.notes] == ["models.seq2seq.fewer_positions"]
+    tokenizer, config = t5()
+    assert Seq2SeqRenderer(tokenizer, config, settings=Render(max_length_tokens=512)).limit == 512
+
+
+def test_turns_of_a_conversation_are_read_as_one_text():
+    tokenizer, config = t5()
+    renderer = Seq2SeqRenderer(tokenizer, config)
+    turns = [{"role": "user", "content": "두 시"}, {"role": "assistant", "content": "네"}]
+    assert renderer.prompt_ids(turns) == renderer.source_ids("두 시\n\n네")

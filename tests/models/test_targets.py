@@ -52,3 +52,13 @@ def test_a_name_that_matches_nothing_is_an_error_with_the_nearest():
 
 def test_names_that_match_are_kept():
     assert resolve_targets(build(LlamaConfig(**SMALL)), ("v_proj", "q_proj")) == ["q_proj", "v_proj"]
+
+
+def test_attention_of_an_encoder_decoder_is_all_of_it_the_crossing_one_too():
+    import torch
+    from transformers import T5Config, T5ForConditionalGeneration
+
+    config = T5Config(vocab_size=20, d_model=8, d_kv=4, d_ff=16, num_layers=1, num_heads=2)
+    with torch.device("meta"):
+        model = T5ForConditionalGeneration(config)
+    assert resolve_targets(model, "attention") == ["k", "o", "q", "v"]

@@ -24,6 +24,29 @@ def chat_run(folder: Path, systems: dict[str, Any]) -> tuple[Any, Run]:
     return recipe, run
 
 
+@pytest.mark.parametrize(
+    ("form", "shown"),
+    [
+        ("chat", "[system]\n요약가\n\n[user]\n요약하세요.\n\n..."),
+        ("instruction", "[system]\n요약하세요.\n\n[user]\n..."),
+        ("seq2seq", "요약가\n\n요약하세요.\n\n..."),
+    ],
+)
+def test_a_summarising_model_shows_the_form_of_its_input(tmp_path: Path, form: str, shown: str) -> None:
+    task = {"type": "summarize", "instruction": "요약하세요.", "system": "요약가"}
+    changes: dict[str, Any] = {"task": task}
+    if form == "seq2seq":
+        changes |= {"stages": [{"name": "base", "method": "seq2seq"}]}
+    else:
+        changes |= {"render": {"format": form}}
+    recipe = decide_recipe("acme/tiny-base", **changes)
+    card = model_card(recipe, Run.create(recipe, tmp_path / "run"), "notes", "adapter")
+    assert card.count(f"```text\n{shown}\n```") == 2
+    assert "대화를 읽고 짧은 요약을 씁니다." in card and "a short summary" in card
+    assert ("pipeline_tag: summarization" in card) == (form == "seq2seq")
+    assert ("- seq2seq" in card.split("---")[1]) == (form == "seq2seq")
+
+
 def test_a_card_has_every_section_in_both_languages(tmp_path: Path) -> None:
     recipe, run = ready_run(tmp_path / "run")
     card = model_card(recipe, run, "somi/mails", "adapter")

@@ -32,9 +32,7 @@ def recipe_of(base, render=None, **stage):
             "model": {"base": str(base), "adapter": {"type": "lora", "r": 4, "alpha": 8}, "precision": "fp32"},
             "data": {"sources": [{"path": "unused.csv"}]},
             "render": {"max_length_tokens": 256} | (render or {}),
-            "stages": [
-                {"name": "sft", "method": "sft", "batch_size": 4, "epochs": 2, "learning_rate": 5e-3, **stage}
-            ],
+            "stages": [{"name": "sft", "method": "sft", "batch_size": 4, "epochs": 2, "learning_rate": 5e-3, **stage}],
         }
     )
 

@@ -108,16 +108,9 @@ def check_that_an_adapter_is_continued(base: Path, folder: Path, method: str) ->
 
     from dadeum.core.plugins import find
     from dadeum.models.load import load_trained
-    from dadeum.training.work import trainable_model
 
     ids = torch.tensor([[5, 6, 7]])
-    model = trainable_model(work_for(base, folder / "one", method))
-    torch.manual_seed(1)
-    with torch.no_grad():
-        for parameter in model.parameters():
-            if parameter.requires_grad:
-                parameter.add_(torch.randn_like(parameter) * 0.2)
-    model.save_pretrained(str(folder / "before"))
+    save_earlier_adapter(base, folder / "before", method)
     stage = {"beta": 0.05, "epochs": 0.5, "learning_rate": 1e-2}
     work = work_for(base, folder / "two", method, before=folder / "before", **stage)
     out = folder / "out"
@@ -135,6 +128,47 @@ def check_that_an_adapter_is_continued(base: Path, folder: Path, method: str) ->
     again = load_trained(work.recipe.model, work.precision, out, trainable=True)
     with torch.no_grad():
         torch.testing.assert_close(again.eval()(input_ids=ids).logits, wanted)
+
+
+def save_earlier_adapter(base: Path, folder: Path, method: str) -> None:
+    """As a stage before would leave it: not the untuned model."""
+    import torch
+
+    from dadeum.training.work import trainable_model
+
+    model = trainable_model(work_for(base, folder.with_name("one"), method))
+    torch.manual_seed(1)
+    with torch.no_grad():
+        for parameter in model.parameters():
+            if parameter.requires_grad:
+                parameter.add_(torch.randn_like(parameter) * 0.2)
+    model.save_pretrained(str(folder))
+
+
+def check_resuming(base: Path, folder: Path, method: str) -> dict[str, Any]:
+    """From the middle of the second epoch of a continued adapter; all weights, those of the reference too."""
+    import torch
+
+    from dadeum.core.plugins import find
+
+    save_earlier_adapter(base, folder / "before", method)
+
+    def trained(name: str, checkpoint: str | None = None) -> tuple[dict[str, Any], int]:
+        stage = {"beta": 0.05, "epochs": 2, "save_steps": 6, "learning_rate": 1e-2}
+        work = work_for(base, folder / name, method, before=folder / "before", **stage)
+        with find("training.methods", method).ready(work) as ready:
+            quietly(ready.trainer).train(resume_from_checkpoint=checkpoint)
+            assert ready.trainer.state.global_step == 8
+            weights = {key: value.clone() for key, value in ready.trainer.model.state_dict().items()}
+            return weights, ready.trainer.state.num_input_tokens_seen
+
+    whole, tokens = trained("whole")
+    torch.manual_seed(7)
+    again, tokens_again = trained("again", str(folder / "whole" / "stage" / "checkpoints" / "checkpoint-6"))
+    assert tokens_again == tokens
+    for key, value in whole.items():
+        torch.testing.assert_close(again[key], value, msg=key)
+    return whole
 
 
 def letters(work: Any, asked: list[Example], answers: list[str]) -> np.ndarray:

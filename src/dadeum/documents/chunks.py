@@ -59,7 +59,7 @@ def chunks(document: Document, count: Count, size_tokens: int = 256, overlap_tok
 def rendered(repeated: Sequence[Unit], new: Sequence[Unit], count: Count, size: int) -> tuple[str, int]:
     """The text of a chunk, and how many of its letters are repeated."""
     head = new[0].header if not repeated else ""
-    if head and count(head + "\n" + _text(new)) > size:
+    if head and len(new) == 1 and count(f"{head}\n{new[0].text}") > size:
         head = ""
     start = f"{head}\n" if head else _text(repeated) + new[0].before if repeated else ""
     return start + _text(new), len(start)

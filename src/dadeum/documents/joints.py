@@ -101,9 +101,10 @@ def _fill(
     asked = list(places)
     ends = [(joints[index].left.split()[-_CONTEXT:], joints[index].right.split()[:_CONTEXT]) for index in asked]
     texts = [f"{' '.join(left)}{space}{' '.join(right)}" for left, right in ends for space in ("", " ")]
-    reads = [read[0] for read in kiwi().analyze(texts)] if texts else []
+    distinct = list(dict.fromkeys(texts))
+    read = dict(zip(distinct, (found[0] for found in kiwi().analyze(distinct)), strict=True)) if distinct else {}
     for number, (index, (left, right)) in enumerate(zip(asked, ends, strict=True)):
-        (_, without), (tokens, with_space) = reads[2 * number : 2 * number + 2]
+        (_, without), (tokens, with_space) = (read[text] for text in texts[2 * number : 2 * number + 2])
         if with_space - without < _ONE_WORD:
             found[index] = ""
         elif is_written:

@@ -15,7 +15,7 @@ from dadeum.core.errors import DataError, MissingExtra
 from dadeum.core.korean import nfc, squash
 
 if TYPE_CHECKING:
-    from pypdfium2 import PdfDocument
+    from pypdfium2 import PdfDocument  # type: ignore[import-untyped]
 
 _DOTS_PER_INCH = 300
 _POINTS_PER_INCH = 72

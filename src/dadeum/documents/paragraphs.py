@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from statistics import median
 
 from dadeum.documents.joints import Joint
@@ -144,7 +145,7 @@ def _pitch(items: Sequence[TextLine | RawTable]) -> float:
     """The usual distance from line to line."""
     steps = [
         line.top - before.top
-        for before, line in zip(items, items[1:], strict=False)
+        for before, line in pairwise(items)
         if isinstance(before, TextLine) and isinstance(line, TextLine) and 0 < line.top - before.top < 4 * line.height
     ]
     return median(steps) if steps else 20.0

@@ -9,6 +9,7 @@ import hashlib
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
 
 from dadeum.core.errors import DataError
@@ -200,14 +201,14 @@ def _joints(part: Paragraph | RawTable) -> Iterator[Joint]:
 
 
 def _plain_joints(lines: Sequence[str]) -> Iterator[Joint]:
-    for left, right in zip(lines, lines[1:], strict=False):
+    for left, right in pairwise(lines):
         yield Joint(left, right, is_narrow=True)
 
 
 def _over_pages(parts: Sequence[Sequence[Paragraph | RawTable]]) -> dict[int, Joint]:
     """Place of a page → how its first paragraph goes on with the last one of the page before."""
     found: dict[int, Joint] = {}
-    for number, (before, page) in enumerate(zip(parts, parts[1:], strict=False), start=1):
+    for number, (before, page) in enumerate(pairwise(parts), start=1):
         if before and page and isinstance(before[-1], Paragraph) and isinstance(page[0], Paragraph):
             last, first = before[-1], page[0].lines[0]
             if goes_on_over_a_break(last, first):

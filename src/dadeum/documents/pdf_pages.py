@@ -16,13 +16,13 @@ from dadeum.core.errors import DataError, first_line
 from dadeum.documents.geometry import Box, Frame, Rule, rules_of
 
 if TYPE_CHECKING:
-    from pypdfium2 import PdfDocument, PdfPage
+    from pypdfium2 import PdfDocument, PdfPage  # type: ignore[import-untyped]
 
 _UNREADABLE_SHARE = 0.3
 """Letters without a Unicode meaning from which a page has to be recognised like a scan."""
 _ERROR_FILE, _ERROR_FORMAT, _ERROR_PASSWORD, _ERROR_SECURITY = 2, 3, 4, 5
 _LINE_ENDS = "\r\n"
-_HYPHEN_AT_LINE_END = "\ufffe"
+_HYPHENS_AT_LINE_END = "\x02\ufffe"
 """What PDFium makes of a hyphen before a line break."""
 
 
@@ -91,7 +91,7 @@ def pages(opened: PdfDocument) -> Iterator[PageContent]:
 
 
 def _content(page: PdfPage, number: int) -> PageContent:
-    import pypdfium2.raw as pdfium
+    import pypdfium2.raw as pdfium  # type: ignore[import-untyped]
 
     left, bottom, right, top = page.get_cropbox()
     frame = Frame(left, bottom, right, top, page.get_rotation())
@@ -136,7 +136,7 @@ def _words(text: Any, frame: Frame) -> tuple[list[Word], float]:
         box = frame.box(place.left, place.bottom, place.right, place.top)
         if boxes and not box.is_beside(boxes[-1]):
             finish(False)
-        letters.append("-" if letter == _HYPHEN_AT_LINE_END else letter)
+        letters.append("-" if letter in _HYPHENS_AT_LINE_END else letter)
         boxes.append(box)
     finish(False)
     return words, num_unreadable / max(num_letters, 1)

@@ -9,6 +9,8 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
+from itertools import pairwise
 
 from dadeum.core.morphemes import kiwi
 from dadeum.documents.document import Block, Document
@@ -47,8 +49,8 @@ class _Passage:
     starts: list[tuple[int, int]] = field(default_factory=list)
     """(where it begins in the text, page)."""
 
-    def page_at(self, place: int) -> int:
-        return max((start, page) for start, page in self.starts if start <= place)[1]
+    def page_at(self, place: int, after: int = 0) -> int:
+        return max((start, page) for start, page in self.starts if start <= after + place)[1]
 
 
 def units_of(document: Document, count: Callable[[str], int], size: int) -> Iterator[Unit]:
@@ -87,7 +89,7 @@ def _sentences(passages: Sequence[_Passage], count: Callable[[str], int], size: 
     for passage, sentences in zip(passages, read, strict=True):
         starts = [0, *(found.start for found in sentences[1:]), len(passage.text)]
         end = 0
-        for number, (start, stop) in enumerate(zip(starts, starts[1:], strict=False)):
+        for number, (start, stop) in enumerate(pairwise(starts)):
             text = passage.text[start:stop].rstrip()
             if not text.strip():
                 continue
@@ -98,7 +100,7 @@ def _sentences(passages: Sequence[_Passage], count: Callable[[str], int], size: 
             if count(text) <= size:
                 yield replace(unit, is_title=is_title and not _TITLE_END.search(text))
             else:
-                yield from _cut(unit, count, size, lambda place, base=start: passage.page_at(base + place))
+                yield from _cut(unit, count, size, partial(passage.page_at, after=start))
 
 
 def _table(passage: _Passage, count: Callable[[str], int], size: int) -> Iterator[Unit]:

@@ -36,7 +36,7 @@ def rules(generation: Generation, num_before: int, draws: np.ndarray | None) -> 
     return found
 
 
-class OfTheAnswer(LogitsProcessor):  # type: ignore[misc]
+class OfTheAnswer(LogitsProcessor):
     """A rule of transformers that does not see what stood before the answer."""
 
     def __init__(self, rule: Any, num_before: int) -> None:
@@ -48,7 +48,7 @@ class OfTheAnswer(LogitsProcessor):  # type: ignore[misc]
         return changed
 
 
-class Drawn(LogitsProcessor):  # type: ignore[misc]
+class Drawn(LogitsProcessor):
     """Leaves one token per row, drawn by one number of that row's own: greedy search then takes it."""
 
     def __init__(self, temperature: float, top_p: float, num_before: int, draws: np.ndarray) -> None:

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from dadeum.core.errors import RecipeError
 from dadeum.core.examples import Example, Turn
 from dadeum.core.generation import Generation
 from dadeum.core.recipe import Recipe
@@ -157,6 +158,14 @@ def load_engine(recipe: Recipe, weights: Path | None) -> AnyEngine:
     else:
         model = _merged(load_trained(recipe.model, precision, weights))
     return Seq2SeqEngine(model, renderer) if isinstance(renderer, Seq2SeqRenderer) else Engine(model, renderer)
+
+
+def load_decider(recipe: Recipe, weights: Path | None) -> Engine:
+    """The same for a task with labels, which only a decoder can score."""
+    engine = load_engine(recipe, weights)
+    if isinstance(engine, Seq2SeqEngine):
+        raise RecipeError("models.seq2seq.no_decisions", base=recipe.model.base)
+    return engine
 
 
 def _merged(model: Any) -> Any:

@@ -17,6 +17,7 @@ from dadeum.core.stages import AnyStage, Sft
 from dadeum.training.architecture import method_problems
 from dadeum.training.instructions import instruction_problems
 from dadeum.training.online import online_problems
+from dadeum.training.preferences.checks import preference_problems
 
 if TYPE_CHECKING:
     from dadeum.training.work import Work
@@ -91,6 +92,7 @@ def base_arguments(work: Work, num_rows: int, has_validation: bool) -> dict[str,
 def check_stages(recipe: Recipe) -> list[RecipeError]:
     """Problems of all stages that can be seen without loading anything."""
     problems = method_problems(recipe) + online_problems(recipe) + instruction_problems(recipe)
+    problems += preference_problems(recipe)
     for stage in recipe.stages:
         if stage.eval_steps and stage.save_steps and stage.save_steps % stage.eval_steps:
             problems.append(

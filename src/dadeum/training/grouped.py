@@ -13,6 +13,7 @@ from typing import Any
 import torch
 from datasets import Dataset
 from trl import GRPOTrainer, RLOOTrainer
+from trl.trainer.utils import RepeatSampler
 
 from dadeum.core.examples import Example
 from dadeum.models.load import load_tokenizer
@@ -24,6 +25,14 @@ from dadeum.training.rewards.base import rated
 from dadeum.training.work import Ready, Told, Work, enough_memory, trainable_model
 
 
+class _EpochSampler(RepeatSampler):
+    """trl's order forgets on resuming how many epochs there were; here it is a function of seed and epoch alone."""
+
+    def set_epoch(self, epoch: int) -> None:
+        if self.shuffle:
+            self.generator.manual_seed(self.seed + epoch)
+
+
 class _OurPrompts:
     """A prompt of the data set is the row's place in the split, as text; here it becomes the row's token ids."""
 
@@ -32,6 +41,11 @@ class _OurPrompts:
 
     def _tokenize_prompts(self, prompts: list[str]) -> tuple[list[list[int]], None, dict[str, Any]]:
         return [self.prompt_ids[int(place)] for place in prompts], None, {}
+
+    def _get_train_sampler(self, dataset: Any = None) -> _EpochSampler:
+        sampler = super()._get_train_sampler(dataset)  # type: ignore[misc]
+        names = ("data_source", "mini_repeat_count", "batch_size", "repeat_count", "shuffle", "seed")
+        return _EpochSampler(**{name: getattr(sampler, name) for name in names})
 
     def _generate_and_score_completions(self, inputs: Any) -> Any:
         found = super()._generate_and_score_completions(inputs)  # type: ignore[misc]

@@ -109,10 +109,11 @@ def test_cost_is_that_of_all_stages_and_nothing_is_invented(tmp_path: Path) -> N
 
 def test_baselines_stand_once_where_all_runs_share_them(tmp_path: Path) -> None:
     lead, other = columns(0.15, seed=8), columns(0.12, seed=9)
+    other_base = RAW["model"] | {"base": "b"}
     systems = {"lead": lead, "base_model": other}
     runs = [
         written_run(tmp_path / "a", columns(0.3), systems),
-        written_run(tmp_path / "b", columns(0.2), systems | {"base_model": columns(0.05)}, model=RAW["model"] | {"base": "b"}),
+        written_run(tmp_path / "b", columns(0.2), systems | {"base_model": columns(0.05)}, model=other_base),
     ]  # fmt: skip
     found = compare_runs(runs)
     assert [(each.system, len(each.entrants)) for each in found.baselines] == [

@@ -91,7 +91,7 @@ def say_label(value: str) -> str:
 
 
 class Engines:
-    """What `load_engine` gives; remembers which weights were asked for."""
+    """What `load_decider` gives; remembers which weights were asked for."""
 
     def __init__(self) -> None:
         self.tuned = FakeEngine(noisy_margin, say_label)
@@ -106,7 +106,7 @@ class Engines:
 @pytest.fixture
 def engines(monkeypatch: pytest.MonkeyPatch) -> Engines:
     found = Engines()
-    monkeypatch.setattr(module, "load_engine", found)
+    monkeypatch.setattr(module, "load_decider", found)
     return found
 
 

@@ -63,3 +63,8 @@ def test_trl_is_given_our_token_ids_and_our_stop_tokens(method, base, tmp_path, 
         )
     assert seen == wanted
     assert tuple(template) not in wanted  # what trl would have made of it
+
+
+@pytest.mark.parametrize("method", ["rloo", "grpo"])
+def test_a_resumed_stage_ends_where_an_uninterrupted_one_does(method, base, tmp_path) -> None:
+    tiny_online.check_resuming(base, tmp_path, method)

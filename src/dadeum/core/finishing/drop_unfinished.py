@@ -6,6 +6,7 @@ item of a list: it counts as broken off only in the middle of a line.
 
 from __future__ import annotations
 
+import re
 import unicodedata
 
 from dadeum.core.morphemes import tokenized
@@ -13,6 +14,8 @@ from dadeum.core.speech import Level
 
 _CLOSING = " \t\n\"'”’」』》〉)）]}*_`"
 _STOPS = ".!?…。！？~～^"
+_LAUGHTER = re.compile(r"[\u3131-\u3163]{2}$")
+"""And tears: two jamo or more."""
 _ENDS = ("EF", "ETN")
 _NOUNS = ("N", "SN", "SL", "SH", "XSN", "XR")
 
@@ -40,6 +43,4 @@ def _stops(text: str) -> bool:
     if not end:
         return False
     last = end[-1]
-    # Laughter and tears: two jamo or more.
-    laughs = len(end) > 1 and all("\u3131" <= character <= "\u3163" for character in end[-2:])
-    return last in _STOPS or unicodedata.category(last) in ("So", "Sk", "Mn") or laughs
+    return last in _STOPS or unicodedata.category(last) in ("So", "Sk", "Mn") or bool(_LAUGHTER.search(end))

@@ -16,7 +16,7 @@ from dadeum.data.context import Context, listed
 CODE = "DA308"
 NAME = "no_summary"
 
-MIN_CHARACTERS = 12
+MIN_CHARACTERS = 10
 """Letters and digits of a copied beginning; less may be a name or a greeting."""
 WARN_SHARE = 0.02
 """Share of rows from which this is a warning; no human DialogSum-Ko summary (600) exceeds 0.71 of its dialogue."""

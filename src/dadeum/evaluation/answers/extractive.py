@@ -56,9 +56,9 @@ def typical(train: list[Example], rows: list[Example]) -> Spoken:
     if not candidates:
         return _spoken([""] * len(rows), 0.0)
     against = [[other for other in candidates if other is not one] for one in candidates]
-    means = [np.mean([found.mean for found in row]) if row else 0.0 for row in rouge_many(candidates, against)]
+    means = [float(np.mean([one.mean for one in row])) if row else 0.0 for row in rouge_many(candidates, against)]
     best = int(np.argmax(means))
-    values: dict[str, str | int | float] = {"num": len(candidates), "percent": round(100 * float(means[best]), 1)}
+    values: dict[str, str | int | float] = {"num": len(candidates), "percent": round(100 * means[best], 1)}
     notice = Notice(key="evaluate.answers.constant_chosen", values=values)
     return _spoken([candidates[best]] * len(rows), 0.0, notice)
 

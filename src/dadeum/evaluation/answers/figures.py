@@ -111,7 +111,8 @@ def notices_of(asked: Asked) -> list[Notice]:
 def judged_rows(values: np.ndarray) -> np.ndarray:
     """Which rows could be judged."""
     unknown = np.isnan(values)
-    return ~(unknown if values.ndim == 1 else unknown.any(axis=1))
+    known: np.ndarray = ~(unknown if values.ndim == 1 else unknown.any(axis=1))
+    return known
 
 
 def value_of(metric: str, values: np.ndarray) -> float | None:

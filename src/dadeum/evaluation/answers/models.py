@@ -23,7 +23,7 @@ from dadeum.evaluation import crisis
 from dadeum.evaluation.answers.rows import Rows
 from dadeum.evaluation.answers.systems import Spoken
 from dadeum.models.candidates import write_best
-from dadeum.models.engines import Engine, load_engine
+from dadeum.models.engines import AnyEngine, load_engine
 from dadeum.models.fresh import in_run
 from dadeum.models.likelihood import Likelihood
 from dadeum.tasks import chat
@@ -97,7 +97,7 @@ def _ask(recipe: Recipe, weights: Path | None, rows: Rows, name: str, progress: 
     )
 
 
-def longest_answer(engine: Engine, train: list[Example]) -> int:
+def longest_answer(engine: AnyEngine, train: list[Example]) -> int:
     """Tokens of the longest answer that was taught, its end token included: a model needs no more room."""
     answers = {answer_of(row) for row in train}
     return max((len(engine.renderer.answer_ids(answer)) for answer in answers), default=1)
@@ -117,7 +117,7 @@ def danger_prompts(recipe: Recipe, train: list[Example]) -> list[list[Turn]]:
 
 
 def _likelihoods(
-    recipe: Recipe, engine: Engine, rows: list[Example], name: str, progress: Progress
+    recipe: Recipe, engine: AnyEngine, rows: list[Example], name: str, progress: Progress
 ) -> list[Likelihood]:
     count = counter(progress, f"evaluate.progress.loss.{name}", len(rows))
     found = engine.log_likelihoods(rows, recipe.evaluate.batch_size, count)

@@ -35,7 +35,7 @@ def marked(text: str, dialogue: str) -> Html:
     """The text with a mark around every number and name that the dialogue does not have."""
     shown, at = [], 0
     for span in _spans(text, dialogue):
-        shown += [visible(text[at : span.start]), f'<mark class="{span.name}">', visible(text[span.start : span.end])]
+        shown += [visible(text[at : span.start]), f'<mark class="{span.found}">', visible(text[span.start : span.end])]
         shown.append("</mark>")
         at = span.end
     return Html("".join([*shown, visible(text[at:])]))
@@ -43,7 +43,7 @@ def marked(text: str, dialogue: str) -> Html:
 
 def unsupported(facts: AnswerFacts) -> list[Unsupported]:
     """The first of the tuned model's summaries that have some, in the order of the file."""
-    found = []
+    found: list[Unsupported] = []
     for sample in facts.samples:
         if len(found) == EXAMPLES:
             break

@@ -23,6 +23,8 @@ from dadeum.evaluation.decide.compare import read_judged as read_decisions
 from dadeum.evaluation.decide.scores import Scores
 from dadeum.evaluation.scores import Measured
 
+_PER_PAIR = 100
+"""Draws for each pair that is tested: the least p there can be must stay below 0.05 when it is corrected."""
 FAITHFULNESS = ("unsupported_numbers", "unsupported_names")
 """A summary can share words with the reference and say what nobody said: closeness alone must not choose."""
 
@@ -156,6 +158,7 @@ def _against_best(
 ) -> list[AgainstBest | None]:
     """Every pair is tested, for the correction; those with the best are kept."""
     pairs = list(itertools.combinations(range(num_runs), 2))
+    samples = max(samples, _PER_PAIR * len(pairs))
     found = {(one, two): judged.pair(main, one, two, seed, samples) for one, two in pairs}
     tested = [pair for pair in pairs if (each := found[pair]) is not None and each.p is not None]
     adjusted = dict(zip(tested, holm([found[pair].p or 0.0 for pair in tested]), strict=True))  # type: ignore[union-attr]

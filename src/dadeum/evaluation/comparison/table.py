@@ -70,14 +70,14 @@ def kind_of(found: Comparison, place: int) -> Kind:
 # -- three tables ---------------------------------------------------------------------------------
 def overview(found: Comparison) -> Grid:
     """Method, cost and the main figure of every run, and what the baselines get."""
-    heads = ("method", "adapter", "model", "main", "difference", "trained", "memory", "training", "answering")
+    heads = ("main", "difference", "method", "adapter", "trained", "memory", "training", "answering", "model")
     columns = [wording(f"compare.column.{head}", name=name_of(found.main)) for head in heads]
     rows = [
         Row(plain(found.entrants[place].name), kind_of(found, place), _overview(found, place)) for place in order(found)
     ]
     for baseline in found.baselines:
         cells = [Cell(plain(MISSING))] * len(columns)
-        cells[3] = measured(found.main, baseline.figures)
+        cells[0] = measured(found.main, baseline.figures)
         rows.append(Row(baseline_name(found, baseline), "baseline", cells))
     return Grid(columns, rows)
 
@@ -85,12 +85,12 @@ def overview(found: Comparison) -> Grid:
 def _overview(found: Comparison, place: int) -> list[Cell]:
     each = found.entrants[place]
     return [
-        Cell(plain(each.method)),
-        Cell(plain(each.adapter)),
-        Cell(plain(each.base)),
         measured(found.main, each.figures),
         _difference(found.main, found.against_best[place]),
+        Cell(plain(each.method)),
+        Cell(plain(each.adapter)),
         *_costs(each.cost),
+        Cell(plain(each.base)),
     ]
 
 

@@ -33,7 +33,7 @@ from dadeum.evaluation.decide.rows import (
 from dadeum.evaluation.decide.scorers import Answers, Resampling, score_system
 from dadeum.evaluation.decide.scores import Calibration, Scores, SystemScores
 from dadeum.evaluation.scores import Notice
-from dadeum.models.engines import Engine, load_engine
+from dadeum.models.engines import Engine, load_decider
 from dadeum.tasks import decide
 
 
@@ -103,7 +103,7 @@ def _base_answers(recipe: Recipe, run: Run, rows: Rows, progress: Progress) -> A
         with np.load(path) as stored:
             if str(stored["key"]) == key:
                 return _as_it_comes(stored["log_scores"], float(stored["seconds"]))
-    with closing(load_engine(recipe, None)) as engine:
+    with closing(load_decider(recipe, None)) as engine:
         log_scores, seconds = _score(recipe, engine, rows.test, "base_model", progress)
     with atomic(path) as temporary, temporary.open("wb") as file:
         np.savez(file, key=key, log_scores=log_scores, seconds=seconds)
@@ -115,7 +115,7 @@ def _as_it_comes(log_scores: np.ndarray, seconds: float) -> Answers:
 
 
 def _tuned(recipe: Recipe, run: Run, rows: Rows, progress: Progress) -> Tuned:
-    with closing(load_engine(recipe, run.adapter_folder(recipe))) as engine:
+    with closing(load_decider(recipe, run.adapter_folder(recipe))) as engine:
         validation_scores, _ = _score(recipe, engine, rows.validation, "validation", progress)
         test_scores, seconds = _score(recipe, engine, rows.test, "test", progress)
         generated = _generate(recipe, engine, rows, progress)
