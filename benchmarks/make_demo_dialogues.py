@@ -1,8 +1,8 @@
-"""Make the synthetic dialogues of `dialogue-summary`: JSONL with dialogue and summary, the same bytes for the same seed.
+"""Make the synthetic dialogues of `dialogue-summary`: JSONL, the same bytes for the same seed.
 
-Why synthetic: public dialogue sets may not be shipped. Every line is written for this project in `demo_dialogues/*.yaml`:
-a matter (what it is about), one or two extras, an opening and a closing that no summary speaks of. A summary is made of
-the sentences of matter and extras, with the values drawn for them, so it says nothing that the dialogue does not.
+Why synthetic: public dialogue sets may not be shipped. Every line is written for this project in
+`demo_dialogues/*.yaml`: a matter (what it is about), extras, an opening and a closing that no summary speaks of.
+A summary is the sentences of matter and extras with the values drawn for them, so the dialogue says all of it.
 Run: python benchmarks/make_demo_dialogues.py   (writes src/dadeum/recipes/data/demo_dialogues.jsonl)
 """
 
@@ -32,7 +32,8 @@ PARTS = Path(__file__).with_name("demo_dialogues")
 OUTPUT = Path(__file__).parents[1] / "src/dadeum/recipes/data/demo_dialogues.jsonl"
 _SLOT = re.compile(r"\{(\w+?)(\d?)(?:\|([가-힣]+))?\}")
 _PARTICLES = {
-    "은": "는", "이": "가", "을": "를", "과": "와", "으로": "로", "이라고": "라고", "이라": "라", "이나": "나", "이에요": "예요",
+    "은": "는", "이": "가", "을": "를", "과": "와", "으로": "로", "이라고": "라고", "이라": "라", "이나": "나",
+    "이에요": "예요",
 }  # fmt: skip
 """After a final consonant → after a vowel. Any other particle has one form."""
 _FINAL_DIGITS = "013678"

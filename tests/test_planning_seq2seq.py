@@ -10,7 +10,6 @@ from dadeum.models.fresh import NAME
 from dadeum.planning import plan
 from tests.models.tiny_seq2seq import save_bart, summary_recipe
 
-
 OFF = {"block_on": []}
 """The talks are alike on purpose."""
 
@@ -23,7 +22,7 @@ def data(tmp_path):
         for n in range(20)
     ]
     path.write_text("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows), encoding="utf-8")
-    return {"sources": [{"path": str(path)}], "split": {"group": "none"}}
+    return {"sources": [{"path": str(path)}], "clean": ["nfc"], "split": {"group": "none"}}
 
 
 def keys(problems):
@@ -56,7 +55,7 @@ def test_a_wrong_method_and_a_file_for_llama_cpp_are_told_together(data, tmp_pat
 def test_fewer_places_than_the_limit_are_told_and_longer_rows_go(data, tmp_path):
     base = save_bart(tmp_path / "bart")
     config = json.loads((base / "config.json").read_text())
-    (base / "config.json").write_text(json.dumps(config | {"max_position_embeddings": 24}))
+    (base / "config.json").write_text(json.dumps(config | {"max_position_embeddings": 38}))
     found = plan(summary_recipe(base, data=data, checks=OFF, render={"max_length_tokens": 512}))
-    assert found.removed == {"too_long": 20}
-    assert any("24" in note and "512" in note for note in found.notes)
+    assert found.removed == {"too_long": 10}  # those with a number of two digits
+    assert any("38" in note and "512" in note for note in found.notes)

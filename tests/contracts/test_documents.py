@@ -12,9 +12,9 @@ from dadeum.core.recipe_file import load_recipe, read_yaml
 
 ROOT = Path(__file__).parents[2]
 DOCUMENTS = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
-MAX_LINES = {"README.md": 150, "README.en.md": 150, "ARCHITECTURE.md": 240}
+MAX_LINES = {"README.md": 150, "README.en.md": 150, "ARCHITECTURE.md": 290}
 # Many, and named by what they find, read, know or measure: their folders have one line.
-REGISTRIES = {"checks", "formats", "families", "metrics"}
+REGISTRIES = {"checks", "families", "finishing", "formats", "methods", "metrics", "rewards"}
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))

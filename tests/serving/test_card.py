@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from huggingface_hub import ModelCard
 
+from dadeum.core.messages import LANGUAGES, text
 from dadeum.core.run import Run
 from dadeum.serving.card import model_card
 from dadeum.serving.card_scores import read_figures, score_table
@@ -42,7 +43,9 @@ def test_a_summarising_model_shows_the_form_of_its_input(tmp_path: Path, form: s
     recipe = decide_recipe("acme/tiny-base", **changes)
     card = model_card(recipe, Run.create(recipe, tmp_path / "run"), "notes", "adapter")
     assert card.count(f"```text\n{shown}\n```") == 2
-    assert "대화를 읽고 짧은 요약을 씁니다." in card and "a short summary" in card
+    for language in LANGUAGES:
+        assert text("export.card.task.summarize", language) in card
+        assert text("export.card.limit_summarize", language) in card
     assert ("pipeline_tag: summarization" in card) == (form == "seq2seq")
     assert ("- seq2seq" in card.split("---")[1]) == (form == "seq2seq")
 
@@ -55,10 +58,10 @@ def test_a_card_has_every_section_in_both_languages(tmp_path: Path) -> None:
         assert part in korean
     for part in ("## Data", "## Evaluation", "## Limits", "## Loading", "## Licence", "## How it was made"):
         assert part in english
-    for text in (korean, english):
-        assert "`BLOCK`, `ALLOW`" in text and "train 20, validation 6, test 8" in text
-        assert "near_duplicate 6" in text and "DA999" in text and "3 / 40" in text
-        assert "0.912 (0.880 – 0.940)" in text and "lora r=4 alpha=8" in text
+    for half in (korean, english):
+        assert "`BLOCK`, `ALLOW`" in half and "train 20, validation 6, test 8" in half
+        assert "near_duplicate 6" in half and "DA999" in half and "3 / 40" in half
+        assert "0.912 (0.880 – 0.940)" in half and "lora r=4 alpha=8" in half
     assert SECRET_ROW not in card
 
 

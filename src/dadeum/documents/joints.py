@@ -16,9 +16,9 @@ from dadeum.core.morphemes import kiwi
 
 HYPHEN = "-"
 """A joint whose hyphen belongs to the line break."""
-_HANGUL_END = re.compile("[가-힣]$")
-_HANGUL_START = re.compile("^[가-힣]")
-_UNIT_START = re.compile("^[가-힣%]")
+_MAY_GO_ON = re.compile(r"[가-힣A-Za-z0-9%)\]」』’”]$")
+"""A particle may follow."""
+_HANGUL_START = re.compile(r"^[가-힣(]")
 _WORD_END = re.compile("[A-Za-z]{2,}-$")
 _WORD_START = re.compile("^[a-z]{2,}")
 _OPEN_END = re.compile(r"[(\[{「『【〈《‘“/~·]$")
@@ -36,6 +36,7 @@ _CONTEXT = 2
 _SAMPLE = 200
 _MAX_BROKEN = 0.03
 """Share of breaks inside words up to which a document is set to break between words only."""
+_FEWEST = 5
 _MIN_TOLD = 0.25
 """Share of spaces written at line ends from which a document is known to write them."""
 
@@ -60,28 +61,35 @@ def decided(joints: Sequence[Joint], vocabulary: set[str]) -> list[str]:
     if is_written:
         _fill(joints, found, [index for index, how in enumerate(found) if how is None], vocabulary, is_written=True)
     open_wide = [index for index, how in enumerate(found) if how is None and not joints[index].is_narrow]
-    sample = open_wide[:: max(len(open_wide) // _SAMPLE, 1)]
+    tell = [index for index in open_wide if not _stands_close(joints[index])]
+    sample = tell[:: max(len(tell) // _SAMPLE, 1)]
     _fill(joints, found, sample, vocabulary)
-    if sample and sum(found[index] == "" for index in sample) <= _MAX_BROKEN * len(sample) and len(sample) >= 5:
+    broken = sum(found[index] == "" for index in sample) / max(len(sample), 1)
+    if broken <= _MAX_BROKEN and len(sample) >= _FEWEST:
         for index in open_wide:
             found[index] = " "
+    for index, joint in enumerate(joints):
+        # Only what breaks inside words parts a number from its unit, or a word from its bracket.
+        if found[index] is None and broken > _MAX_BROKEN and _stands_close(joint):
+            found[index] = ""
     _fill(joints, found, [index for index, how in enumerate(found) if how is None], vocabulary)
     return [" " if how is None else how for how in found]
 
 
 def _plain(joint: Joint) -> str | None:
-    """What needs no Korean; None where Hangul stands on both sides or a number may have its unit."""
+    """What needs no Korean; None where the next line begins with Hangul that may belong to the word before."""
     if _WORD_END.search(joint.left) and _WORD_START.match(joint.right):
         return HYPHEN
     if joint.space_is_written or joint.had_room:
         return " "
     if _OPEN_END.search(joint.left) or _CLOSE_START.match(joint.right):
         return ""
-    if _HANGUL_END.search(joint.left) and _HANGUL_START.match(joint.right):
-        return None
-    if joint.left[-1:].isdigit() and _UNIT_START.match(joint.right):
-        return None
-    return " "
+    return None if _MAY_GO_ON.search(joint.left) and _HANGUL_START.match(joint.right) else " "
+
+
+def _stands_close(joint: Joint) -> bool:
+    """A number and its unit, a word and its bracket: Kiwi cannot tell, Korean mostly writes them together."""
+    return joint.left[-1:].isdigit() or joint.right.startswith("(")
 
 
 def _writes_spaces(joints: Sequence[Joint]) -> bool:

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from dadeum.core.examples import Example, answer_of
+from dadeum.evaluation.answers.baselines import baseline
 from dadeum.evaluation.answers.extractive import central, lead, rank, textrank, turns_of, typical
-from dadeum.evaluation.answers.systems import baseline
 from tests.evaluation.metrics.summarizing import summary_recipe, summary_row
 
 RECIPE = summary_recipe()

@@ -35,6 +35,8 @@ def test_prompts_may_be_texts_turns_or_ids_of_training_rows(prompts, tmp_path):
         {"id": "train:1", **answers},
         {"chosen": [*turns, {"role": "assistant", "content": "맑아요."}],
          "rejected": [*turns, {"role": "assistant", "content": "몰라."}]},
+        {"prompt": "날씨 어때요?", "chosen": [*turns, {"role": "assistant", "content": "맑아요."}],
+         "rejected": [*turns, {"role": "assistant", "content": "몰라."}]},
     ]  # fmt: skip
     expected = row(1, "날씨 어때요?", "맑습니다.")
     for number, one in enumerate(rows):

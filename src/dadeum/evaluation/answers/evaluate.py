@@ -21,6 +21,7 @@ from dadeum.core.run import Run, file_hash, write_json, write_jsonl
 from dadeum.core.task import Chat
 from dadeum.evaluation import crisis
 from dadeum.evaluation.answers import models
+from dadeum.evaluation.answers.baselines import baseline
 from dadeum.evaluation.answers.figures import (
     PerRow,
     Resampling,
@@ -44,7 +45,7 @@ from dadeum.evaluation.answers.scores import (
     SystemAnswers,
 )
 from dadeum.evaluation.answers.standing import counted, standing, verdict_of
-from dadeum.evaluation.answers.systems import Spoken, baseline
+from dadeum.evaluation.answers.systems import Spoken
 from dadeum.evaluation.asked import Asked
 from dadeum.evaluation.crisis import CrisisScores
 from dadeum.evaluation.judge_scores import JudgeScores

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -71,30 +70,3 @@ def nearest_rows(train: list[str], asked: list[str]) -> Nearest:
         alike = vectorizer.transform(asked[start : start + _ROWS_AT_ONCE]) @ known.T
         places += np.asarray(alike.argmax(axis=1)).ravel().tolist()
     return Nearest(places, time.perf_counter() - started)
-
-
-Baseline = Callable[[list[Example], list[Example]], Spoken]
-"""(train rows, rows to answer) → what it says."""
-
-
-def baseline(task: str, name: str) -> Baseline:
-    """The baseline of a recipe by its name; `base_model` is no rule and asked elsewhere."""
-    return (_OF_SUMMARIES if task == "summarize" else BASELINES)[name]
-
-
-def _extractive(name: str) -> Baseline:
-    """One of `extractive.py`, which needs `Spoken` from here."""
-
-    def answer(train: list[Example], rows: list[Example]) -> Spoken:
-        from dadeum.evaluation.answers import extractive
-
-        found: Spoken = getattr(extractive, name)(train, rows)
-        return found
-
-    return answer
-
-
-BASELINES: dict[str, Baseline] = {
-    "constant": constant, "nearest": nearest, "lead": _extractive("lead"), "textrank": _extractive("textrank"),
-}  # fmt: skip
-_OF_SUMMARIES = BASELINES | {"constant": _extractive("typical")}

@@ -52,12 +52,12 @@ def _asked(row: Row, prompts: Prompts) -> tuple[Asked, Row]:
     for name in ("chosen", "rejected", "answer", "a", "b"):
         if name in row:
             row[name] = _answer(row[name])
+    if shared:  # a prompt column beside whole conversations says the same once more
+        return prompts.by_turns(shared), row
     given = row.get("prompt")
     if given is not None:
         turns = turns_in(given)
-        return (prompts.by_text(str(given)) if turns is None else prompts.by_turns([*turns, *shared])), row
-    if shared:
-        return prompts.by_turns(shared), row
+        return (prompts.by_text(str(given)) if turns is None else prompts.by_turns(turns)), row
     if "id" in row:
         return prompts.by_id(str(row["id"])), row
     raise Unusable("no_prompt")

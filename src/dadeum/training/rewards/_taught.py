@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from dataclasses import dataclass
 from functools import lru_cache
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
 _SHORTEST, _LONGEST = 10, 90
 """Percentiles of the answers' lengths between which a length is usual."""
+_HANGUL = re.compile(r"[가-힣\u3131-\u318e]")
 _MAJORITY = 0.5
 _READ = 300
 """Answers, evenly spread over the split, whose speech level and script are read."""
@@ -48,8 +50,7 @@ def length(text: str) -> int:
 def hangul_share(text: str) -> float:
     """Of all letters; 1 for a text without letters. Masks such as #Person1# are no words."""
     found = [character for character in MASK.sub("", nfc(text)) if character.isalpha()]
-    hangul = sum("\uac00" <= one <= "\ud7a3" or "\u3131" <= one <= "\u318e" for one in found)
-    return hangul / len(found) if found else 1.0
+    return sum(map(bool, map(_HANGUL.match, found))) / len(found) if found else 1.0
 
 
 @lru_cache(maxsize=4)

@@ -1,0 +1,22 @@
+"""The baselines of a recipe by their names: what the tuned model is compared with and no model is asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from dadeum.core.examples import Example
+from dadeum.evaluation.answers import extractive
+from dadeum.evaluation.answers.systems import Spoken, constant, nearest
+
+Baseline = Callable[[list[Example], list[Example]], Spoken]
+"""(train rows, rows to answer) → what it says."""
+
+BASELINES: dict[str, dict[str, Baseline]] = {
+    "chat": {"constant": constant, "nearest": nearest},
+    "summarize": {"constant": extractive.typical, "lead": extractive.lead, "textrank": extractive.textrank},
+}
+"""By task: `constant` of summaries, which all differ, is no commonest one. `base_model` is asked elsewhere."""
+
+
+def baseline(task: str, name: str) -> Baseline:
+    return BASELINES[task][name]
