@@ -1,6 +1,6 @@
 """Do ppo, rloo and grpo raise a reward that can be checked? SmolLM2-135M is to answer as briefly as it was taught to.
 
-    python benchmarks/ppo_reward.py [--methods ppo rloo grpo] [--steps 12] [--json figures.json]
+    python benchmarks/ppo_reward.py [--methods ppo rloo grpo] [--steps 16] [--json figures.json]
 
 Every method begins with the untuned model and sees the same 16 questions; the reward is `length` (usual: 15 to 40
 characters, of which the untuned model writes 70). The table shows the reward and length of greedy answers to 8 other
@@ -32,7 +32,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--methods", nargs="+", default=["ppo", "rloo", "grpo"])
     parser.add_argument("--base", default="smollm2-135m")
-    parser.add_argument("--steps", type=int, default=12)
+    parser.add_argument("--steps", type=int, default=16)
     parser.add_argument("--json", type=Path)
     given = parser.parse_args()
     found = []
@@ -74,9 +74,9 @@ def line(found: dict[str, Any]) -> str:
 
 
 def recipe_of(method: str, base: str, steps: int) -> Recipe:
-    """A step answers four prompts four times; four steps are an epoch of the 16 questions."""
+    """A step answers two prompts four times; eight steps are an epoch of the 16 questions."""
     stage = {
-        "name": "rl", "method": method, "rewards": {"length": 1.0}, "epochs": steps / 4, "batch_size": 16,
+        "name": "rl", "method": method, "rewards": {"length": 1.0}, "epochs": steps / 8, "batch_size": 8,
         "generations": 4, "max_new_tokens": 16, "learning_rate": 5e-4, "scheduler": "constant", "warmup": 0,
         "beta": 0.02,
     }  # fmt: skip

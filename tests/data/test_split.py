@@ -241,3 +241,15 @@ def test_an_unknown_hold_out_gets_the_nearest_name(recipe: Callable[..., Recipe]
         split_rows([row(1, "가나다라마", origin="법과대학")], recipe(hold_out=["법대학"]))
     assert caught.value.key == "data.unknown_hold_out"
     assert caught.value.values["near"] == Message("data.nearest", {"near": "법과대학"})
+
+
+def test_the_data_keep_a_seed_of_their_own(make_recipe: Callable[..., Recipe]) -> None:
+    """Two trainings of different seeds are compared on the same rows: `data.seed` holds the split."""
+    rows = rows_with_families(60)
+
+    def test_ids(seed: int, data: dict[str, Any]) -> list[str]:
+        made = make_recipe([{"path": "none.csv"}], data=data, seed=seed)
+        return [row.id for row in split_rows(rows, made).splits["test"]]
+
+    assert test_ids(1, {"seed": 7}) == test_ids(2, {"seed": 7}) == test_ids(7, {})
+    assert test_ids(1, {}) != test_ids(2, {})

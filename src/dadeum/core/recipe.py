@@ -119,6 +119,8 @@ class Data(Section):
     near_duplicate_similarity: Annotated[float, Field(gt=0.3, le=1.0)] = 0.9
     """Jaccard similarity of character 3-grams from which a row of the same label is removed as a near duplicate."""
     split: Split = Split()
+    seed: int | None = None
+    """Seed of samples and split; None: the recipe's. Give it to compare runs of several seeds on the same rows."""
 
 
 class Checks(Section):
@@ -200,6 +202,11 @@ class Recipe(Section):
     export: Export = Export()
     seed: int = 42
     """Seeds sampling, split, initialisation, data order and bootstrap."""
+
+    @property
+    def data_seed(self) -> int:
+        """Draws which rows there are, how they are split, and which of them are answered."""
+        return self.seed if self.data.seed is None else self.data.seed
 
     @property
     def baselines(self) -> tuple[Baseline, ...]:

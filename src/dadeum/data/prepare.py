@@ -168,10 +168,10 @@ def _read_all(recipe: Recipe, seconds: dict[str, float], progress: Progress) -> 
 
 def _read(source: Source, recipe: Recipe) -> SourceRows:
     if isinstance(recipe.task, Chat):
-        return read_conversations(source, recipe.seed)
+        return read_conversations(source, recipe.data_seed)
     if isinstance(recipe.task, Summarize):
-        return read_dialogues(source, recipe.seed)
-    return read_rows(source, recipe.task, recipe.seed)
+        return read_dialogues(source, recipe.data_seed)
+    return read_rows(source, recipe.task, recipe.data_seed)
 
 
 def _rows(recipe: Recipe, sources: list[SourceRows]) -> tuple[RecipeRows, list[Row]]:

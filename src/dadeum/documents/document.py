@@ -30,8 +30,6 @@ class Block:
     """Cells of a table, header first; empty for a paragraph."""
     joint: str | None = None
     """The first block of a page that goes on with the last one of the page before: what stands between (" " or "")."""
-    headed: bool = True
-    """The first row names the columns."""
 
     @property
     def is_table(self) -> bool:

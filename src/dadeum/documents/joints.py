@@ -27,8 +27,8 @@ _STRIPPED = "()[]{}「」『』【】〈〉《》‘’“”'\",.;:?!…"
 _ONE_WORD = -1.0
 """Kiwi's log likelihood with a space less the one without, below which the halves are one word.
 
-On 1,500 breaks in welfare texts: of those at a space 99.5 % keep it; of those inside a word 84 % go, and the rest are
-compound nouns, which orthography leaves open.
+Of 2,175 breaks made in welfare texts after every 40 letters, 98 % at a space kept it and 88 % inside a word lost it; the
+rest are compound nouns, which orthography leaves open.
 """
 _WORDS_ALONE = ("MA", "MM", "IC")
 _CONTEXT = 2

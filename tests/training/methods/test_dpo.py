@@ -106,7 +106,7 @@ def test_another_loss_of_trl_takes_trls_path_and_says_so(tiny_llama, tmp_path, c
 
 def run_of(tiny_llama, folder, adapter, **changes):
     path = polite(folder)
-    settings = stage("dpo", path=path) | {"epochs": 2, "learning_rate": 1e-2} | changes
+    settings = stage("dpo", path=path) | {"epochs": 4, "learning_rate": 1e-2} | changes
     made = recipe(
         tiny_llama,
         stages=[settings],
@@ -120,7 +120,7 @@ def run_of(tiny_llama, folder, adapter, **changes):
 
 @pytest.mark.parametrize("adapter", [{"type": "lora", "r": 4, "alpha": 8}, {"type": "none"}])
 def test_learns_to_prefer_the_chosen_answers(tiny_llama, tmp_path, adapter):
-    rate = 2e-2 if adapter["type"] == "lora" else 3e-3
+    rate = 1e-2 if adapter["type"] == "lora" else 2e-3
     made, run = run_of(tiny_llama, tmp_path, adapter, learning_rate=rate)
     result = train(made, run)["prefer"]
     figures = result.figures
@@ -142,7 +142,7 @@ def test_learns_to_prefer_the_chosen_answers(tiny_llama, tmp_path, adapter):
 
 def test_a_killed_stage_ends_as_one_that_was_not(tiny_llama, tmp_path, monkeypatch):
     """Sampled pairs: a second sampling would cost minutes and might draw others."""
-    settings = {"pairs": {"sampled": 2}, "epochs": 2, "batch_size": 1, "save_steps": 2, "eval_steps": 2}
+    settings = {"pairs": {"sampled": 2}, "epochs": 2, "batch_size": 1, "save_steps": 2, "eval_steps": 1}
     adapter = {"type": "lora", "r": 4, "alpha": 8}
     whole_recipe, whole = run_of(tiny_llama, tmp_path, adapter, **settings)
     expected = train(whole_recipe, whole)["prefer"]

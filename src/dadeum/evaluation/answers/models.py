@@ -61,7 +61,7 @@ def _key(recipe: Recipe, run: Run) -> str:
             "task": recipe.task.model_dump(mode="json"),
             # Finishing steps work on what is stored.
             "generation": recipe.generation.model_dump(mode="json", exclude={"finish"}),
-            "sample": [settings.generate_rows, recipe.seed],
+            "sample": [settings.generate_rows, recipe.data_seed, recipe.seed],
             "crisis": [message.text for message in crisis.messages(recipe)],
         }
     )

@@ -43,5 +43,5 @@ def sampled(recipe: Recipe, num_test: int) -> list[int]:
     wanted = recipe.evaluate.generate_rows
     if wanted == 0 or wanted >= num_test:
         return list(range(num_test))
-    random = np.random.default_rng(recipe.seed)
+    random = np.random.default_rng(recipe.data_seed)
     return sorted(random.choice(num_test, wanted, replace=False).tolist())

@@ -147,7 +147,7 @@ def _generate(recipe: Recipe, engine: Engine, rows: Rows, progress: Progress) ->
     num_sampled = min(recipe.evaluate.generate_rows, len(rows.test))
     if num_sampled == 0:
         return {}
-    random = np.random.default_rng(recipe.seed)
+    random = np.random.default_rng(recipe.data_seed)
     sampled = sorted(random.choice(len(rows.test), num_sampled, replace=False).tolist())
     # No tokenizer needs more tokens than bytes, so an answer like those that were taught is never cut off.
     longest = max(len(row.completion[-1]["content"].encode()) for row in [*rows.train, *rows.test])
