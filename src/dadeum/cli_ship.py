@@ -9,7 +9,6 @@ import typer
 
 from dadeum.core.errors import RecipeError
 from dadeum.core.messages import text
-from dadeum.pipeline import require_weights
 from dadeum.targets import RunFolder, reopen
 from dadeum.terminal import out, prepare_models, say
 
@@ -23,7 +22,7 @@ Format = Annotated[str | None, typer.Option(help=" | ".join(_FORMATS))]
 def export(run_folder: RunFolder, format: Format = None) -> None:
     _check_format(format)
     recipe, run = reopen(run_folder, None)
-    require_weights(run)
+    run.require_weights()
     prepare_models()
     from dadeum.serving.export import export as ship
 
@@ -43,7 +42,7 @@ def push(
 ) -> None:
     _check_format(format)
     recipe, run = reopen(run_folder, None)
-    require_weights(run)
+    run.require_weights()
     from dadeum.serving.export import current_export
     from dadeum.serving.push import push as send
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from dadeum.core.errors import RunError
 from dadeum.core.examples import SPLITS
 from dadeum.core.progress import Progress, silent
 from dadeum.core.recipe import Recipe
@@ -55,7 +54,7 @@ def score_before(recipe: Recipe, run: Run, progress: Progress = silent) -> None:
 
 
 def train(recipe: Recipe, run: Run, progress: Progress = silent) -> None:
-    require_weights(run)
+    run.require_weights()
     from dadeum.training.train import stage_inputs
     from dadeum.training.train import train as train_stages
 
@@ -69,7 +68,7 @@ def evaluate(recipe: Recipe, run: Run, progress: Progress = silent) -> None:
 
     settings = _plain(recipe, "task", "model", "render", "generation", "evaluate", "seed")
     outputs = [run.scores_path, run.samples_path]
-    if _chooses(run):
+    if run.chooses:
         from dadeum.evaluation.answers.chosen import chosen_path, score_chosen
 
         chosen = [data_hashes(run), file_hash(run.require(chosen_path(run), "ensemble")), settings]
@@ -86,23 +85,12 @@ def report(recipe: Recipe, run: Run) -> Path:
 
 
 def export(recipe: Recipe, run: Run) -> None:
-    require_weights(run)
+    run.require_weights()
     from dadeum.serving.export import export as ship
 
     inputs = [weights_hash(recipe, run), _plain(recipe, "export", "model", "name")]
     outputs = [run.export_folder / recipe.export.format]
     run.step("export", inputs, lambda: ship(recipe, run), outputs=outputs)
-
-
-def _chooses(run: Run) -> bool:
-    """Whether its answers were chosen among other runs' (ensembling.py): there is no model to train or to ship."""
-    return bool(run.manifest().get("ensemble", {}).get("how") == "mbr")
-
-
-def require_weights(run: Run) -> None:
-    """RunError for a run that trains nothing."""
-    if _chooses(run):
-        raise RunError("ensemble.no_weights", folder=run.folder)
 
 
 def data_inputs(recipe: Recipe) -> list[Any]:

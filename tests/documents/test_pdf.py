@@ -246,16 +246,22 @@ def many_pages(path: Path, num_pages: int) -> Path:
     return paper.save()
 
 
-def test_a_file_that_is_cut_off_is_read_as_far_as_it_goes_and_reported(tmp_path):
+def test_a_file_without_its_end_is_read_and_reported(tmp_path):
     path = many_pages(tmp_path / "cut.pdf", 5)
     content = path.read_bytes()
-    path.write_bytes(content[: len(content) * 3 // 4])
-    try:
-        document = read_pdf(path)
-    except DataError as error:
-        assert error.key in ("documents.broken_pdf", "documents.no_pages")
-    else:
-        assert "documents.notice.cut_off" in [notice.key for notice in document.notices]
+    path.write_bytes(content[: content.rindex(b"%%EOF")])
+    document = read_pdf(path)
+    assert [page.kind for page in document.pages] == ["text"] * 5
+    [notice] = document.notices
+    assert notice.key == "documents.notice.cut_off" and "5쪽" in str(notice)
+
+
+def test_a_file_of_which_half_is_missing_is_one_clear_error(tmp_path):
+    path = many_pages(tmp_path / "half.pdf", 5)
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    with pytest.raises(DataError, match="qpdf") as caught:
+        read_pdf(path)
+    assert caught.value.key == "documents.broken_pdf"
 
 
 def test_a_page_that_fails_is_named_and_the_others_are_kept(tmp_path):

@@ -165,6 +165,16 @@ class Run:
             raise RunError("errors.missing_step", path=path.relative_to(self.folder), step=step, folder=self.folder)
         return path
 
+    @property
+    def chooses(self) -> bool:
+        """Whether its answers were chosen among other runs' (ensembling.py): no model to train or to ship."""
+        return bool(self.manifest().get("ensemble", {}).get("how") == "mbr")
+
+    def require_weights(self) -> None:
+        """RunError for a run that trains nothing."""
+        if self.chooses:
+            raise RunError("ensemble.no_weights", folder=self.folder)
+
 
 def is_main_process() -> bool:
     """True but in the second and further processes that torchrun or accelerate has started for one training."""

@@ -107,7 +107,8 @@ def _deal(free: list[Row], held_out: list[Row], group_of: dict[str, str], recipe
     whole = {name: dict(amounts) for name, amounts in lacking.items()}
     largest = _largest_group(groups, whole)
     place: dict[str, str] = {}
-    for members in sorted(groups.values(), key=lambda members: (-len(members), _shuffle_key(members, recipe.data_seed))):
+    drawn = {id(members): _shuffle_key(members, recipe.data_seed) for members in groups.values()}
+    for members in sorted(groups.values(), key=lambda members: (-len(members), drawn[id(members)])):
         holds = _counts(stratum[row.id] for row in members)
         fits = [name for name in SPLITS[1:] if len(members) <= largest[name] and _fits(holds, lacking[name])]
         chosen = max(["train", *fits], key=lambda name: _need(holds, lacking[name], whole[name])) if fits else "train"

@@ -41,6 +41,7 @@ class Exported:
 
 def export(recipe: Recipe, run: Run, format: str | None = None) -> Exported:
     """Write `export/<format>`; raises ExportError when the reloaded weights answer differently."""
+    run.require_weights()
     weights = run.require(run.adapter_folder(recipe), "train")
     wanted = format or recipe.export.format
     if wanted not in FORMATS:

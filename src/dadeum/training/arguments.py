@@ -122,11 +122,13 @@ def _unusable_optimizer(stage: AnyStage) -> list[RecipeError]:
 def _unknown_arguments(stage: AnyStage) -> list[RecipeError]:
     if not stage.trainer_args:
         return []
-    known = [item.name for item in fields(config_class(stage.method))]
+    settings = config_class(stage.method)
+    known = [item.name for item in fields(settings)]
     return [
         RecipeError(
             "train.unknown_trainer_arg",
             stage=stage.name,
+            settings=settings.__name__,
             name=name,
             near=next(iter(difflib.get_close_matches(name, known, n=1)), "-"),
         )

@@ -222,3 +222,11 @@ def test_a_conversation_is_kept_before_its_question(tmp_path: Path, chat_world: 
     page = write_report(recipe, Run.open(tmp_path / "run")).read_text(encoding="utf-8")
     assert "앞선 대화 2마디" in page
     assert "반가워요" in page
+
+
+def test_one_answer_to_everybody_is_said(made: tuple[Any, Any], engines: Any) -> None:
+    recipe, run = made
+    assert "evaluate.answers.one_for_all" not in {notice.key for notice in evaluate(recipe, run).warnings}
+    engines.tuned.rule = lambda said: "그러셨군요."
+    (notice,) = [one for one in evaluate(recipe, run).warnings if one.key == "evaluate.answers.one_for_all"]
+    assert notice.values == {"num": 30, "total": 30, "answer": "그러셨군요."}

@@ -6,7 +6,7 @@ evaluation/samples.jsonl.
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -23,6 +23,7 @@ from dadeum.evaluation import crisis
 from dadeum.evaluation.answers import models
 from dadeum.evaluation.answers.baselines import baseline
 from dadeum.evaluation.answers.figures import (
+    MIN_GROUPS,
     PerRow,
     Resampling,
     judged_rows,
@@ -50,6 +51,9 @@ from dadeum.evaluation.asked import Asked
 from dadeum.evaluation.crisis import CrisisScores
 from dadeum.evaluation.judge_scores import JudgeScores
 from dadeum.evaluation.scores import Notice
+
+_SHOWN = 40
+"""Characters of an answer that a notice quotes."""
 
 
 @dataclass(frozen=True)
@@ -264,7 +268,17 @@ def _notices(recipe: Recipe, rows: Rows, rated: Mapping[str, Rated]) -> list[Not
     if num := sum(tuned.cut_off):
         values: dict[str, str | int | float] = {"num": num, "total": len(tuned.cut_off)}
         found.append(Notice(key="evaluate.answers.cut_off", values=values | {"limit": tuned.max_new_tokens or 0}))
+    found += _collapsed(rows, tuned.answers)
     found += notices_of(Asked(recipe, rows.answered, tuned.answers, rows.train))
     if isinstance(recipe.task, Chat):
         found += crisis.notices(recipe.task, crisis.messages(recipe), rows.train)
     return found
+
+
+def _collapsed(rows: Rows, answers: list[str]) -> list[Notice]:
+    """One answer to most rows, where people did not give one: no figure of likeness says that nothing was read."""
+    said, written = (Counter(texts).most_common(1)[0] for texts in (answers, map(answer_of, rows.answered)))
+    if len(answers) < MIN_GROUPS or said[1] <= len(answers) / 2 or written[1] > len(answers) / 2:
+        return []
+    values: dict[str, str | int | float] = {"num": said[1], "total": len(answers), "answer": said[0][:_SHOWN]}
+    return [Notice(key="evaluate.answers.one_for_all", values=values)]
