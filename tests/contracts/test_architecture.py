@@ -28,7 +28,7 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 
 MAX_MODULE_LINES, MODULE_LINES = 400, 300
 MAX_FUNCTION_LINES, FUNCTION_LINES = 80, 40
-MAX_RECIPE_FIELDS = 150
+MAX_RECIPE_FIELDS = 144
 # The tag of a union, and words that every reader of a training recipe knows.
 SELF_EVIDENT = {"type", "method", "name", "epochs", "batch_size", "scheduler"}
 MAX_HELP_CPU_S = 1.0
@@ -81,7 +81,14 @@ def functions(module: Path) -> Iterator[tuple[str, int]]:
 
 
 def test_the_recipe_stays_small_enough_to_know() -> None:
-    declared = [name for section in sections() for name in section.__annotations__ if name in section.model_fields]
+    """A field that sections inherit counts once."""
+    declared = {
+        (owner.__name__, name)
+        for section in sections()
+        for owner in section.__mro__
+        for name in owner.__dict__.get("__annotations__", ())
+        if name in section.model_fields
+    }
     assert len(declared) <= MAX_RECIPE_FIELDS
 
 
