@@ -81,3 +81,19 @@ def test_a_name_that_the_licence_forbids_is_told_once(recipe):
     base = {"base": "LGAI-EXAONE/EXAONE-3.5-2.4B-Instruct", "adapter": {"type": "lora"}}
     keys = [problem.key for problem in plan(changed(recipe, model=base, export={"name": "ours"})).problems]
     assert keys.count("export.name_prefix") == 1
+
+
+def test_a_default_system_text_is_told_of_only_where_it_comes_in(recipe, monkeypatch):
+    from dadeum.core.messages import Message
+    from dadeum.data.lengths.tokens import TokenCounter
+
+    surprise = Message("models.families.default_system", {"family": "SmolLM2"})
+    monkeypatch.setattr(TokenCounter, "notes", [surprise])
+    assert str(surprise) not in plan(recipe).notes  # a decision has a system turn
+    chats = [{"messages": [{"role": "user", "content": f"질문 {n} {word}"}, {"role": "assistant", "content": f"{word}요."}]}
+             for n, word in enumerate(WORDS[:40])]  # fmt: skip
+    path = recipe.data.sources[0].path.replace("mail", "chat")
+    with open(path, "w", encoding="utf-8") as file:
+        file.writelines(json.dumps(row, ensure_ascii=False) + "\n" for row in chats)
+    raw = {"task": {"type": "chat"}, "data": {"sources": [{"path": path}]}}
+    assert str(surprise) in plan(changed(recipe, **raw)).notes

@@ -84,7 +84,7 @@ def plan(recipe: Recipe) -> Plan:
     counter = _tokenizer(recipe, found)
     rows = _data(recipe, counter, found)
     if counter:
-        found.notes += map(str, counter.notes)
+        found.notes += _surprises(counter, rows)
     if counter and rows:
         _lengths(recipe, rows, found)
         _cost(counter.recipe, rows["train"], counter, found)
@@ -92,6 +92,13 @@ def plan(recipe: Recipe) -> Plan:
     told = {problem.key for problem in found.problems}  # a base that cannot be read was told already
     found.problems += [problem for problem in export_problems(recipe) if problem.key not in told]
     return found
+
+
+def _surprises(counter: TokenCounter, splits: dict[str, list[Fitted]]) -> list[str]:
+    """What the model's family does that people do not expect; of a default system text only where it comes in."""
+    prompts = [row.example.prompt for rows in splits.values() for row in rows if row.example]
+    always = bool(prompts) and all(prompt[0]["role"] == "system" for prompt in prompts)
+    return [str(note) for note in counter.notes if not (always and note.key == "models.families.default_system")]
 
 
 def _tokenizer(recipe: Recipe, found: Plan) -> TokenCounter | None:
