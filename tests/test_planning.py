@@ -90,8 +90,10 @@ def test_a_default_system_text_is_told_of_only_where_it_comes_in(recipe, monkeyp
     surprise = Message("models.families.default_system", {"family": "SmolLM2"})
     monkeypatch.setattr(TokenCounter, "notes", [surprise])
     assert str(surprise) not in plan(recipe).notes  # a decision has a system turn
-    chats = [{"messages": [{"role": "user", "content": f"질문 {n} {word}"}, {"role": "assistant", "content": f"{word}요."}]}
-             for n, word in enumerate(WORDS[:40])]  # fmt: skip
+    said = [
+        [{"role": "user", "content": f"질문 {word}"}, {"role": "assistant", "content": f"{word}요."}] for word in WORDS
+    ]
+    chats = [{"messages": turns} for turns in said[:40]]
     path = recipe.data.sources[0].path.replace("mail", "chat")
     with open(path, "w", encoding="utf-8") as file:
         file.writelines(json.dumps(row, ensure_ascii=False) + "\n" for row in chats)
