@@ -76,3 +76,17 @@ def test_colour_only_on_a_terminal_and_data_cannot_move_the_cursor(monkeypatch: 
     assert "U+001B[2J[red]빨강[/red]U+202E" in plain
     assert "\x1b[1;31m" in coloured
     assert "\x1b[2J" not in coloured
+
+
+def test_the_second_stage_counts_its_own_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a pipe: seconds and what is left of the stage that runs, not of all stages before it."""
+    written, clock = io.StringIO(), [0.0]
+    monkeypatch.setattr(terminal, "out", Console(file=written, width=100, highlight=False))
+    monkeypatch.setattr(terminal.time, "monotonic", lambda: clock[0])
+    with terminal.bars() as progress:
+        for at, done in ((0, 0), (100, 4), (200, 0), (207, 4)):
+            clock[0] = at
+            progress("train.progress", done, 4)
+    first, second = written.getvalue().splitlines()
+    assert " 100 s" in first
+    assert " 7 s" in second

@@ -50,8 +50,13 @@ class Bars:
         self.tasks: dict[str, TaskID] = {}
         self.quarters: dict[str, int] = {}
         self.started: dict[str, float] = {}
+        self.done: dict[str, int] = {}
 
     def __call__(self, stage: str, done: int, total: int) -> None:
+        if done < self.done.get(stage, 0):  # work of the same kind begins anew: the next training stage
+            for known in (self.tasks, self.quarters, self.started):
+                known.pop(stage, None)
+        self.done[stage] = done
         label = catalogue(current_language()).get(stage, stage)
         if not out.is_terminal:
             self._line(stage, label, done, total)

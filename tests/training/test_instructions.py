@@ -12,7 +12,7 @@ from dadeum.core.examples import SPLITS, Example, to_table
 from dadeum.core.recipe import Recipe
 from dadeum.core.run import Run, read_jsonl
 from dadeum.models.load import load_tokenizer
-from dadeum.models.render import Renderer
+from dadeum.models.render import Fitted, Renderer
 from dadeum.tasks import summarize
 from dadeum.training.arguments import check_stages, steps_per_epoch
 from dadeum.training.instructions import rows_per_epoch, ways
@@ -55,7 +55,16 @@ def new_run(folder, recipe, name="run"):
 
 
 def always(example):
-    return True
+    return Fitted(example, 10, 5)
+
+
+def too_long_for(asked):
+    """Without room for one of the ways."""
+
+    def fit(example):
+        return Fitted(None if asked in example.prompt[0]["content"] else example, 10, 5)
+
+    return fit
 
 
 @pytest.mark.parametrize("form", ["chat", "instruction"])
@@ -85,12 +94,21 @@ def test_without_instructions_rows_are_as_they_were():
 def test_a_way_that_makes_a_row_too_long_is_left_out_and_told(caplog):
     recipe = recipe_of("x", instructions=WAYS)
     rows = [example(recipe, number) for number in range(3)]
-    made = ways(recipe, recipe.stages[0], rows, lambda one: WAYS[2] not in one.prompt[0]["content"])
+    made = ways(recipe, recipe.stages[0], rows, too_long_for(WAYS[2]))
     assert [len(places) for places in made.per_row] == [2, 2, 2]
-    assert made.figures == {"ways_to_ask": 2, "ways_left_out": 3}
+    assert made.figures == {"ways_to_ask": 2, "ways_left_out": 3, "ways_cut": 0}
     assert "256" in caplog.text
-    made = ways(recipe, recipe.stages[0], rows, lambda one: False)
+    made = ways(recipe, recipe.stages[0], rows, lambda one: Fitted(None, 10, 5))
     assert made.examples == rows  # as they were measured
+
+
+def test_a_way_for_which_the_input_is_cut_is_kept_and_counted():
+    """`truncation: cut_input` cuts rows to the limit: a longer instruction must not cost them."""
+    recipe = recipe_of("x", instructions=WAYS)
+    rows = [example(recipe, number) for number in range(3)]
+    made = ways(recipe, recipe.stages[0], rows, lambda one: Fitted(one, 10, 5, was_cut=WAYS[2] in str(one.prompt)))
+    assert [len(places) for places in made.per_row] == [3, 3, 3]
+    assert made.figures == {"ways_to_ask": 3, "ways_left_out": 0, "ways_cut": 3}
 
 
 def test_each_epoch_draws_one_way_per_row():
@@ -131,7 +149,7 @@ def test_training_takes_as_many_steps_as_said(tiny_llama, tmp_path, augment, row
     assert (result.rows, result.steps) == (rows, steps)
     assert rows_per_epoch(recipe.stages[0], 10) == rows
     assert 2 * steps_per_epoch(rows, recipe.stages[0]) == steps
-    assert result.figures == {"ways_to_ask": 3, "ways_left_out": 0}
+    assert result.figures == {"ways_to_ask": 3, "ways_left_out": 0, "ways_cut": 0}
 
 
 def test_both_epochs_ask_differently_and_validation_asks_as_the_task_does(tiny_llama, tmp_path):

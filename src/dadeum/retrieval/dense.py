@@ -59,9 +59,7 @@ def _better(running: Ranking, scores: np.ndarray, k: int) -> tuple[np.ndarray, n
     return rows, columns, scores.reshape(-1)[flat]
 
 
-def _merged(
-    running: Ranking, rows: np.ndarray, columns: np.ndarray, scores: np.ndarray, start: int, k: int
-) -> Ranking:
+def _merged(running: Ranking, rows: np.ndarray, columns: np.ndarray, scores: np.ndarray, start: int, k: int) -> Ranking:
     """The k best of what was kept and what is new; the new ones lie behind the others in the corpus."""
     if len(rows) == 0:
         return running

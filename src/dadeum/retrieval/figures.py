@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
@@ -131,7 +132,7 @@ def _assert_invariants(judged: Figures, num_gold: np.ndarray, questions: Sequenc
         laws.append((f"hit@{k} = recall@{k}", ~one_gold | np.isclose(per[f"hit@{k}"], per[f"recall@{k}"])))
         if ks[0] == 1:
             laws.append((f"mrr@{k} >= recall@1", per[f"mrr@{k}"] >= per["recall@1"] - _TOLERANCE))
-    for less, more in zip(ks[:-1], ks[1:], strict=True):
+    for less, more in pairwise(ks):
         laws.append((f"recall@{less} <= recall@{more}", per[f"recall@{less}"] <= per[f"recall@{more}"] + _TOLERANCE))
         laws.append((f"mrr@{less} <= mrr@{more}", per[f"mrr@{less}"] <= per[f"mrr@{more}"] + _TOLERANCE))
     for law, holds in laws:

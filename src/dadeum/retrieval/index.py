@@ -11,7 +11,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol, get_type_hints
 
 import numpy as np
 
@@ -246,11 +246,9 @@ def new_vectors(encoder: Encoder | None, texts: list[str], progress: Progress) -
 def _schema() -> pa.Schema:
     import pyarrow as pa
 
-    return pa.schema(
-        [("id", pa.string()), ("document", pa.string()), ("text", pa.string()), ("first_page", pa.int32())]
-        + [("last_page", pa.int32()), ("num_tokens", pa.int32()), ("repeated", pa.int32()), ("is_cut", pa.bool_())]
-        + [("words", pa.list_(pa.string()))]
-    )
+    kinds = {str: pa.string(), int: pa.int32(), bool: pa.bool_()}
+    columns = [(name, kinds[kind]) for name, kind in get_type_hints(Chunk).items()]
+    return pa.schema([*columns, ("words", pa.list_(pa.string()))])
 
 
 def _word_lists(words: Sequence[Sequence[str]]) -> pa.ListArray:

@@ -91,8 +91,9 @@ def _read(folder: Path, head: Head, verify: bool) -> Stored:
             raise RunError("retrieval.wrong_hash", path=path)
     chunks, vectors = (folder / name for name in head.files)
     try:
-        table = pq.read_table(chunks, read_dictionary=["words.list.element"])
-        mapped = np.load(vectors, mmap_mode="r") if table.num_rows else np.load(vectors)
+        table = pq.read_table(chunks)
+        # There is no map of nothing.
+        mapped = np.load(vectors, mmap_mode="r" if table.num_rows * head.dimensions else None)
     except (pa.ArrowInvalid, ValueError, EOFError) as error:
         raise RunError("errors.damaged_file", path=folder, detail=first_line(error)) from error
     if len(mapped) != table.num_rows or mapped.shape[1:] != (head.dimensions,):

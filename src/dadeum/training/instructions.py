@@ -17,6 +17,7 @@ from dadeum.core.messages import text
 from dadeum.core.recipe import Recipe
 from dadeum.core.stages import AnyStage, Supervised
 from dadeum.core.task import Summarize
+from dadeum.models.render import Fitted
 from dadeum.tasks.summarize import ask_otherwise
 
 log = logging.getLogger(__name__)
@@ -33,6 +34,8 @@ class Ways:
     is_sampled: bool
     num_left_out: int = 0
     """Ways that would have made a row longer than the recipe allows."""
+    num_cut: int = 0
+    """Ways whose input was shortened for them, as the recipe says (`truncation: cut_input`)."""
 
     @property
     def num_rows(self) -> int:
@@ -48,25 +51,31 @@ class Ways:
     def figures(self) -> dict[str, float]:
         """For the manifest; {} without augmentation."""
         most = max(map(len, self.per_row), default=1)
-        return {"ways_to_ask": most, "ways_left_out": self.num_left_out} if most > 1 or self.num_left_out else {}
+        if most == 1 and not self.num_left_out:
+            return {}
+        return {"ways_to_ask": most, "ways_left_out": self.num_left_out, "ways_cut": self.num_cut}
 
 
-def ways(recipe: Recipe, stage: Supervised, examples: list[Example], fits: Callable[[Example], bool]) -> Ways:
-    """The training rows as the stage asks them. A way in which a row is too long is left out, counted and warned of.
+def ways(recipe: Recipe, stage: Supervised, examples: list[Example], fit: Callable[[Example], Fitted]) -> Ways:
+    """The training rows as the stage asks them. A way in which a row is too long is cut or left out, as `fit` says.
 
-    A row that fits in none of them keeps the task's own instruction, in which it was measured.
+    What is left out is counted and warned of. A row that fits in no way keeps the task's own instruction, in which it
+    was measured.
     """
     task = recipe.task
     if not stage.instructions or not isinstance(task, Summarize):
         return Ways(examples, [[place] for place in range(len(examples))], is_sampled=False)
     found: list[Example] = []
     per_row: list[list[int]] = []
+    num_cut = 0
     for example in examples:
-        asked = [ask_otherwise(task, example, instruction) for instruction in stage.instructions]
-        fitting = [one for one in asked if fits(one)] or [example]
+        asked = [fit(ask_otherwise(task, example, instruction)) for instruction in stage.instructions]
+        fitting = [one.example for one in asked if one.example] or [example]
+        num_cut += sum(one.was_cut for one in asked)
         per_row.append(list(range(len(found), len(found) + len(fitting))))
         found += fitting
-    made = Ways(found, per_row, stage.augment == "sample", len(examples) * len(stage.instructions) - len(found))
+    num_left_out = len(examples) * len(stage.instructions) - len(found)
+    made = Ways(found, per_row, stage.augment == "sample", num_left_out, num_cut)
     if made.num_left_out:
         log.warning(
             text(

@@ -224,3 +224,10 @@ def test_rows_of_nothing_but_commas_are_blank(tmp_path: Path) -> None:
 def test_the_message_ends_with_what_to_do(tmp_path: Path) -> None:
     sentence = refused(tmp_path / "none.csv").in_language("ko")
     assert sentence.endswith("고치세요.")
+
+
+@pytest.mark.parametrize(("name", "columns"), [("one.jsonl", ["id", "turns"]), ("one.json", ["speaker", "text"])])
+def test_one_line_that_holds_a_list_is_what_its_name_says(tmp_path: Path, name: str, columns: list[str]) -> None:
+    row = {"id": "1", "turns": [{"speaker": "가", "text": "안녕"}, {"speaker": "나", "text": "응"}]}
+    (tmp_path / name).write_text(json.dumps(row, ensure_ascii=False), encoding="utf-8")
+    assert read_source(Source(path=str(tmp_path / name))).columns == columns

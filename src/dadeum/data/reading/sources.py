@@ -129,7 +129,9 @@ def text_format(text: str, path: Path) -> str | None:
     if _ARRAY.match(lines[0]):
         return "json"
     if 2 * sum(line.startswith("{") for line in lines) > len(lines):
-        return "json" if len(lines) == 1 and rows_in(_parsed(lines[0])) else "jsonl"
+        # One line could be one row that holds a list, or a text of rows: then its name says which.
+        is_text = len(lines) == 1 and _JSON_SUFFIXES.get(suffix) != "jsonl" and rows_in(_parsed(lines[0]))
+        return "json" if is_text else "jsonl"
     if lines[0].startswith("{"):
         return "json"
     if suffix in _JSON_SUFFIXES and any(line.startswith(("{", "}", "[", "]")) for line in lines):

@@ -31,7 +31,7 @@ def ready(work: Work) -> Iterator[Ready]:
     tokenizer = load_tokenizer(recipe.model)
     renderer = Seq2SeqRenderer(tokenizer, load_config(recipe.model), KOREAN, recipe.render)
     train, validation = (run.split_path(split) for split in ("train", "validation"))
-    asked = ways(recipe, work.stage, read_examples(train), lambda one: renderer.has_room(renderer.row(one)))
+    asked = ways(recipe, work.stage, read_examples(train), renderer.fit)
     rows = encode(renderer, asked.examples, train)
     if not rows:
         raise DataError("train.no_rows", path=train)

@@ -32,10 +32,7 @@ def ready(work: Work) -> Iterator[Ready]:
     recipe, stage, run = work.recipe, work.stage, work.run
     tokenizer = load_tokenizer(recipe.model)
     renderer = Renderer(tokenizer, recipe.render, loss_on(recipe))
-    limit = recipe.render.max_length_tokens
-    asked = ways(
-        recipe, stage, read_examples(run.split_path("train")), lambda one: len(renderer.render(one).input_ids) <= limit
-    )
+    asked = ways(recipe, stage, read_examples(run.split_path("train")), renderer.fit)
     rows = encode_examples(recipe, renderer, stage, asked.examples, run.split_path("train"))
     validation = encode(recipe, renderer, stage, run.split_path("validation"))
     if not rows:
