@@ -15,7 +15,7 @@ from dadeum.core.examples import Example
 from dadeum.core.findings import Finding
 from dadeum.core.messages import text
 from dadeum.core.recipe import Recipe
-from dadeum.core.stages import AnyStage, Seq2Seq, Sft
+from dadeum.core.stages import AnyStage, Online, OnPairs, Seq2Seq, Sft
 
 if TYPE_CHECKING:
     from dadeum.data.lengths.tokens import TokenCounter
@@ -50,6 +50,8 @@ class StageCost:
     seconds: float | None
     memory: Fit
     """Peak while the stage trains, what the machine has, and what to change where that is less."""
+    notes: tuple[str, ...] = ()
+    """What the figures were counted from where that is not the training rows alone."""
 
 
 @dataclass
@@ -87,7 +89,7 @@ def plan(recipe: Recipe) -> Plan:
         found.notes += _surprises(counter, rows)
     if counter and rows:
         _lengths(recipe, rows, found)
-        _cost(counter.recipe, rows["train"], counter, found)
+        _cost(counter.recipe, rows, counter, found)
     _licence(recipe, found)
     told = {problem.key for problem in found.problems}  # a base that cannot be read was told already
     found.problems += [problem for problem in export_problems(recipe) if problem.key not in told]
@@ -160,12 +162,10 @@ def _shared_prefix(counter: TokenCounter, rows: list[Fitted]) -> int:
     return common_prefix([counter.renderer.prompt_ids(row.example.prompt) for row in rows[:20] if row.example])
 
 
-def _cost(recipe: Recipe, rows: list[Fitted], counter: TokenCounter, found: Plan) -> None:
+def _cost(recipe: Recipe, splits: dict[str, list[Fitted]], counter: TokenCounter, found: Plan) -> None:
     """Steps, tokens, memory and time of every stage; also finds adapter targets that match nothing."""
     from dadeum.models.precision import choose_precision
     from dadeum.models.size import measure_size
-    from dadeum.training.arguments import steps_per_epoch
-    from dadeum.training.instructions import rows_per_epoch
 
     try:
         size = measure_size(recipe.model)
@@ -179,16 +179,42 @@ def _cost(recipe: Recipe, rows: list[Fitted], counter: TokenCounter, found: Plan
         found.notes.append(text("plan.isa_limit", limit=precision.isa_limit))
     rate = precision.gflops.get(precision.dtype)
     for stage in recipe.stages:
-        copies = rows_per_epoch(stage, 1)
-        found.stages.append(
-            StageCost(
-                name=stage.name,
-                steps=math.ceil(steps_per_epoch(copies * len(rows), stage) * stage.epochs),
-                tokens=int(copies * sum(row.prompt_tokens + row.answer_tokens for row in rows) * stage.epochs),
-                seconds=copies * _seconds(recipe, stage, size, rows, counter, rate) if rate else None,
-                memory=_memory(recipe, stage, precision.dtype, rows, counter),
-            )
-        )
+        try:
+            found.stages.append(_stage(recipe, stage, size, precision.dtype, rate, splits, counter))
+        except DadeumError as error:
+            found.problems.append(error)
+
+
+def _stage(
+    recipe: Recipe,
+    stage: AnyStage,
+    size: Size,
+    dtype: str,
+    rate: float | None,
+    splits: dict[str, list[Fitted]],
+    counter: TokenCounter,
+) -> StageCost:
+    from dadeum.models.render import Renderer
+    from dadeum.models.size import training_seconds
+    from dadeum.training.arguments import steps_per_epoch
+    from dadeum.training.instructions import rows_per_epoch
+
+    if isinstance(stage, OnPairs | Online) and isinstance(counter.renderer, Renderer):
+        from dadeum.training.amounts import amount
+        from dadeum.training.fit import fit
+
+        made = amount(recipe, stage, splits, counter.renderer)
+        seconds = training_seconds(recipe, size, made.computed, rate) if rate else None
+        memory = fit(recipe, stage, dtype, made.rows)
+        return StageCost(stage.name, made.steps, made.tokens, seconds, memory, tuple(made.notes))
+    rows, copies = splits["train"], rows_per_epoch(stage, 1)
+    return StageCost(
+        name=stage.name,
+        steps=math.ceil(steps_per_epoch(copies * len(rows), stage) * stage.epochs),
+        tokens=int(copies * sum(row.prompt_tokens + row.answer_tokens for row in rows) * stage.epochs),
+        seconds=copies * _seconds(recipe, stage, size, rows, counter, rate) if rate else None,
+        memory=_memory(recipe, stage, dtype, rows, counter),
+    )
 
 
 def _seconds(

@@ -158,7 +158,7 @@ def show_plan(recipe: Recipe, plan: Plan) -> None:
             memory=text(memory, gib=(need.total if need else 0) / 1024),
             time=text(seconds, minutes=max(1.0, (stage.seconds or 0) / 60)),
         )
-        for line in stage.memory.lines(stage.name):
+        for line in [*stage.notes, *stage.memory.lines(stage.name)]:
             out.print(line, markup=False, soft_wrap=True)
     for note in plan.notes:
         out.print(note, markup=False, soft_wrap=True)

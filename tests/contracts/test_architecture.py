@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import inspect
 import json
 import os
 import re
@@ -86,7 +87,7 @@ def test_the_recipe_stays_small_enough_to_know() -> None:
         (owner.__name__, name)
         for section in sections()
         for owner in section.__mro__
-        for name in owner.__dict__.get("__annotations__", ())
+        for name in inspect.get_annotations(owner)
         if name in section.model_fields
     }
     assert len(declared) <= MAX_RECIPE_FIELDS

@@ -84,3 +84,14 @@ def test_the_signature_names_everything_that_moves_the_figures() -> None:
         assert part in signature()
     assert "tags:content:NNG" in signature(content_words=True)
     assert signature() != signature(content_words=True)
+
+
+def test_what_was_read_is_forgotten_before_it_fills_the_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    from dadeum.core import morphemes as module
+
+    memory = module._Memory()
+    monkeypatch.setattr(module, "_memory", memory)
+    monkeypatch.setattr(module, "_MOST_REMEMBERED", 10)
+    for number in range(20):
+        assert module.morphemes([f"오늘은 {number}쪽까지 읽었다.", "처음"])[0][0].form == "오늘"
+        assert memory.size == sum(map(len, memory.read.values())) < 30

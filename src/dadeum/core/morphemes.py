@@ -24,7 +24,8 @@ _MAY_STAND_TOGETHER = {"NNB", "NR"}
 
 MASKED = "MASK"
 """Tag of a mask such as #Person1#; Kiwi, which would read "#입니다" after it as a hashtag, knows none."""
-_MOST_REMEMBERED = 100_000
+_MOST_REMEMBERED = 1_000_000
+"""Morphemes that are kept; about 200 MB."""
 
 
 class Morpheme(NamedTuple):
@@ -58,20 +59,34 @@ def tokenized(texts: Sequence[str]) -> Iterator[list[list[Token]]]:
         yield [list(line) for sentence in text for _, line in groupby(sentence, key=_line)]
 
 
-_remembered: dict[str, tuple[Morpheme, ...]] = {}
+class _Memory:
+    """Texts that were read, until they take too much room; then all are forgotten."""
+
+    def __init__(self) -> None:
+        self.read: dict[str, tuple[Morpheme, ...]] = {}
+        self.size = 0
+
+    def add(self, found: dict[str, tuple[Morpheme, ...]]) -> None:
+        if self.size > _MOST_REMEMBERED:
+            self.read, self.size = {}, 0
+        self.read |= found
+        self.size += sum(map(len, found.values()))
+
+
+_memory = _Memory()
 
 
 def morphemes(texts: Sequence[str]) -> list[tuple[Morpheme, ...]]:
     """Per text its morphemes in order, masks whole; a text that was read before is not read again."""
-    new = [text for text in dict.fromkeys(texts) if text not in _remembered]
-    if len(_remembered) + len(new) > _MOST_REMEMBERED:
-        _remembered.clear()
-        new = list(dict.fromkeys(texts))
+    known = {text: _memory.read[text] for text in texts if text in _memory.read}
+    new = [text for text in dict.fromkeys(texts) if text not in known]
     if new:
         hidden = [MASK.sub(_as_word, text) if "#" in text else text for text in new]
         found = kiwi().tokenize(hidden, compatible_jamo=True)
-        _remembered.update({text: tuple(_with_masks(text, tokens)) for text, tokens in zip(new, found, strict=True)})
-    return [_remembered[text] for text in texts]
+        read = {text: tuple(_with_masks(text, tokens)) for text, tokens in zip(new, found, strict=True)}
+        known |= read
+        _memory.add(read)
+    return [known[text] for text in texts]
 
 
 def _with_masks(text: str, tokens: Sequence[Token]) -> Iterator[Morpheme]:

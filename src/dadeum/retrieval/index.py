@@ -11,7 +11,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, Protocol, get_type_hints
+from typing import TYPE_CHECKING, Any, Literal, Protocol, get_type_hints
 
 import numpy as np
 
@@ -48,6 +48,8 @@ class Hit:
 class Searchable(Protocol):
     """What a folder (`Index`) and a database (`postgres.PostgresIndex`) both are."""
 
+    meaning_weight: float
+
     def add(self, chunks: Sequence[Chunk], progress: Progress = silent) -> None: ...
     def remove(self, documents: Collection[str]) -> int: ...
     def save(self) -> None: ...
@@ -64,6 +66,8 @@ class Index:
         self.folder = folder
         self.encoder = encoder
         self._generation = generation
+        self.meaning_weight = 0.0
+        """Of meaning beside words 1 (`hybrid.best_weight` on validation questions); 0: by words unless asked."""
         self._table = table
         self._vectors = vectors
 
@@ -92,6 +96,7 @@ class Index:
             table = table.set_column(table.schema.get_field_index("words"), "words", [_word_lists(words)])
         opened = cls(folder, encoder, head.generation, table, found.vectors)
         opened._made_by = (head.model, head.revision)
+        opened.meaning_weight = head.meaning_weight
         return opened
 
     _made_by: tuple[str | None, str] | None = None
@@ -151,7 +156,13 @@ class Index:
         """To the folder, in one step. RunError when someone else saved since this one was opened."""
         model, revision = self._model()
         vectors = self._vectors if len(self) else np.zeros((0, self._vectors.shape[1]), dtype=np.float32)
-        head = {"model": model, "revision": revision, "dimensions": vectors.shape[1], "words": signature()}
+        head: dict[str, Any] = {
+            "model": model,
+            "revision": revision,
+            "dimensions": vectors.shape[1],
+            "words": signature(),
+        }
+        head["meaning_weight"] = float(self.meaning_weight)
         self._generation = stored.write(self.folder, self._generation, head, self._table, vectors)
 
     def _model(self) -> tuple[str | None, str]:
@@ -164,11 +175,11 @@ class Index:
 
     # -- searching ------------------------------------------------------------------------------
     def search(self, questions: Sequence[str], k: int = 5, by: By | None = None) -> list[list[Hit]]:
-        """Per question the k best chunks; `by` words, meaning or both (the default where there is a model)."""
+        """Per question the k best chunks; `by` words, meaning or both (the default where both were found better)."""
         rows = self.rank(questions, k, by).rows()
-        wanted = sorted({at for row in rows for at, _ in row})
+        wanted = np.array(sorted({at for row in rows for at, _ in row}), dtype=np.int64)
         kept = self._table.select(["id", "document", "first_page", "last_page", "text"]).take(wanted).to_pylist()
-        chunks = dict(zip(wanted, kept, strict=True))
+        chunks = dict(zip(wanted.tolist(), kept, strict=True))
         return [
             [
                 Hit(
@@ -182,13 +193,14 @@ class Index:
 
     def rank(self, questions: Sequence[str], k: int, by: By | None = None) -> Ranking:
         """The same as places in `ids`."""
-        by = way(by, self.encoder, k, self.folder)
+        by = way(by, self.encoder, self.meaning_weight, k, self.folder)
         if by == "words":
             return self._by_words(questions, k)
         if by == "meaning":
             return self._by_meaning(questions, k)
         depth = max(k, DEPTH)
-        return fused([self._by_words(questions, depth), self._by_meaning(questions, depth)], k)
+        both = [self._by_words(questions, depth), self._by_meaning(questions, depth)]
+        return fused(both, k, [1.0, self.meaning_weight or 1.0])
 
     def _by_words(self, questions: Sequence[str], k: int) -> Ranking:
         return self._lexical.search(content_words(questions), k)
@@ -203,12 +215,15 @@ class Index:
 
 
 # -- shared with the database ---------------------------------------------------------------------
-def way(by: By | None, encoder: Encoder | None, k: int, place: object) -> By:
-    """How to search; ModelError where vectors are asked for and there is no model."""
+def way(by: By | None, encoder: Encoder | None, meaning_weight: float, k: int, place: object) -> By:
+    """How to search; ModelError where vectors are asked for and there is no model.
+
+    Meaning is not trusted unseen: fused evenly with an English model, BM25 falls from 69 % to 13 % right on Korean.
+    """
     if k < 1:
         raise DataError("retrieval.bad_k", k=k)
     if by is None:
-        return "both" if encoder is not None else "words"
+        return "both" if encoder is not None and meaning_weight > 0 else "words"
     if by != "words" and encoder is None:
         raise ModelError("retrieval.no_model", place=place, by=by)
     return by

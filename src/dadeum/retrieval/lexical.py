@@ -1,11 +1,12 @@
-"""BM25 (Robertson & Walker 1994; k1 1.5, b 0.75) as one sparse product per block of questions.
+"""BM25 (Robertson & Walker 1994; k1 1.5, b 0.75): every word has its chunks and what it is worth there.
 
 The idf is Lucene's, ln(1 + (N - df + 0.5) / (df + 0.5)): never negative. The counts come from a column of words, so
-chunks can be added and removed without reading the others again (bm25s, as fast, is built once and for all).
+chunks can be added and removed without reading the others again, which bm25s, scored equally, cannot.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
 K1 = 1.5
 B = 0.75
-_NUMBERS_AT_ONCE = 20_000_000
+_BLOCK = 64
 
 
 class Lexical:
@@ -35,25 +36,22 @@ class Lexical:
         found = empty(len(questions), min(k, self.num_chunks))
         if not self.num_chunks or not self._vocabulary:
             return found
-        rows = max(1, _NUMBERS_AT_ONCE // self.num_chunks)
-        for start in range(0, len(questions), rows):
-            scores = self._asked(questions[start : start + rows]) @ self._weights
-            for row, (first, last) in enumerate(zip(scores.indptr[:-1], scores.indptr[1:], strict=True), start):
-                positions, values = _best(scores.indices[first:last], scores.data[first:last], found.scores.shape[1])
-                found.positions[row, : len(positions)] = positions
-                found.scores[row, : len(values)] = values
+        scores = np.zeros(-(-self.num_chunks // _BLOCK) * _BLOCK, dtype=np.float32)
+        for row, words in enumerate(questions):
+            self._score(words, scores)
+            positions = _best(scores, found.scores.shape[1])
+            found.positions[row, : len(positions)] = positions
+            found.scores[row, : len(positions)] = scores[positions]
         return found
 
-    def _asked(self, questions: Sequence[Sequence[str]]) -> Any:
-        """How often each question (row) has each word (column) that the corpus knows."""
-        from scipy.sparse import csr_array
-
-        codes = [[self._vocabulary[word] for word in words if word in self._vocabulary] for words in questions]
-        ends = np.cumsum([0, *(len(row) for row in codes)])
-        # Sorted, so that a score does not depend on the order of the words asked for.
-        flat = np.array([code for row in codes for code in sorted(row)], dtype=np.int64)
-        shape = (len(questions), len(self._vocabulary))
-        return csr_array((np.ones(len(flat), dtype=np.float32), flat, ends), shape=shape)
+    def _score(self, words: Sequence[str], scores: np.ndarray) -> None:
+        """Every chunk's score, into `scores`. Words in one order, so that a score does not depend on theirs."""
+        scores[:] = 0
+        codes = Counter(self._vocabulary[word] for word in words if word in self._vocabulary)
+        starts = self._weights.indptr
+        for code, times in sorted(codes.items()):
+            has_it = slice(starts[code], starts[code + 1])
+            scores[self._weights.indices[has_it]] += times * self._weights.data[has_it]
 
 
 def _coded(words: pa.ListArray | Sequence[Sequence[str]]) -> tuple[np.ndarray, np.ndarray, dict[str, int]]:
@@ -75,9 +73,10 @@ def _weights(codes: np.ndarray, ends: np.ndarray, num_words: int) -> Any:
     from scipy.sparse import csr_array
 
     starts = np.concatenate([np.zeros(1, dtype=ends.dtype), ends])
+    lengths = np.diff(starts)
+    # It writes into `starts` when it sums.
     times = csr_array((np.ones(len(codes), dtype=np.float32), codes, starts), shape=(len(ends), num_words))
     times.sum_duplicates()
-    lengths = np.diff(starts)
     mean = lengths.mean() if len(lengths) and lengths.any() else 1.0
     # Per chunk: k1 · (1 - b + b · length / mean length).
     damped = np.repeat(K1 * (1 - B + B * lengths / mean), np.diff(times.indptr))
@@ -87,10 +86,14 @@ def _weights(codes: np.ndarray, ends: np.ndarray, num_words: int) -> Any:
     return times.T.tocsr()
 
 
-def _best(positions: np.ndarray, scores: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
-    if len(scores) > k:
+def _best(scores: np.ndarray, k: int) -> np.ndarray:
+    """Positions of the k best above 0, best first, the lower one among equals."""
+    # The k-th best of the blocks' best is no better than the k-th best of all: most chunks are out at once.
+    tops = scores.reshape(-1, _BLOCK).max(axis=1)
+    bound = np.partition(tops, len(tops) - k)[len(tops) - k] if len(tops) > k else 0
+    positions = np.flatnonzero((scores >= bound) & (scores > 0))
+    if len(positions) > k:
+        left = scores[positions]
         # Everything as good as the k-th, so that the lowest positions among equals can be taken.
-        kept = scores >= np.partition(scores, len(scores) - k)[len(scores) - k]
-        positions, scores = positions[kept], scores[kept]
-    order = np.lexsort((positions, -scores))[:k]
-    return positions[order], scores[order]
+        positions = positions[left >= np.partition(left, len(left) - k)[len(left) - k]]
+    return positions[np.argsort(-scores[positions], kind="stable")[:k]]

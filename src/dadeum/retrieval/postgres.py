@@ -42,6 +42,8 @@ class PostgresIndex:
         self._model: str | None = None
         self._dimensions = 0
         self._is_changed = False
+        self.meaning_weight = 0.0
+        """As of `Index`; saved by `save`."""
 
     @classmethod
     def create(cls, url: str, encoder: Encoder | None = None, name: str = "dadeum") -> PostgresIndex:
@@ -65,7 +67,7 @@ class PostgresIndex:
         head = self._head()
         if head is None:
             raise RunError("retrieval.no_index", folder=self.place)
-        format_, self._model, revision, self._dimensions, words = head
+        format_, self._model, revision, self._dimensions, self.meaning_weight, words = head
         if format_ != _FORMAT:
             raise RunError("retrieval.unknown_format", path=self.place, found=format_, known=_FORMAT)
         if words != signature():
@@ -94,7 +96,7 @@ class PostgresIndex:
                 self._connection.execute(self._queries["vectors"] + f"vector({int(self._dimensions)})")
         revision = self.encoder.revision if self.encoder else ""
         self._is_changed = True
-        self._rows("write_head", (_FORMAT, self._model, revision, self._dimensions, signature()))
+        self._rows("write_head", (_FORMAT, self._model, revision, self._dimensions, 0.0, signature()))
 
     # -- what is in it --------------------------------------------------------------------------
     def __len__(self) -> int:
@@ -135,6 +137,7 @@ class PostgresIndex:
 
     def save(self) -> None:
         """For everybody at once."""
+        self._rows("write_weight", (float(self.meaning_weight),))
         with self._told():
             self._connection.commit()
         self._is_changed = False
@@ -155,13 +158,14 @@ class PostgresIndex:
 
     def rank(self, questions: Sequence[str], k: int, by: By | None = None) -> Ranking:
         """The same as numbers of rows of the table of chunks."""
-        by = way(by, self.encoder, k, self.place)
+        by = way(by, self.encoder, self.meaning_weight, k, self.place)
         if by == "words":
             return self._by_words(questions, k)
         if by == "meaning":
             return self._by_meaning(questions, k)
         depth = max(k, DEPTH)
-        return fused([self._by_words(questions, depth), self._by_meaning(questions, depth)], k)
+        both = [self._by_words(questions, depth), self._by_meaning(questions, depth)]
+        return fused(both, k, [1.0, self.meaning_weight or 1.0])
 
     def _by_words(self, questions: Sequence[str], k: int) -> Ranking:
         asked = ((words, K1, B, B, k) for words in content_words(questions))

@@ -7,11 +7,12 @@ from __future__ import annotations
 
 _QUERIES = {
     "exists": "SELECT to_regclass('{name}_index')",
-    "head": "SELECT format, model, revision, dimensions, words FROM {name}_index",
+    "head": "SELECT format, model, revision, dimensions, meaning_weight, words FROM {name}_index",
     "extension": "CREATE EXTENSION IF NOT EXISTS vector",
     "create": """
         CREATE TABLE {name}_index (
-            format int NOT NULL, model text, revision text NOT NULL, dimensions int NOT NULL, words text NOT NULL);
+            format int NOT NULL, model text, revision text NOT NULL, dimensions int NOT NULL,
+            meaning_weight float8 NOT NULL, words text NOT NULL);
         CREATE TABLE {name}_chunks (
             place bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, id text NOT NULL UNIQUE, document text NOT NULL,
             text text NOT NULL, first_page int NOT NULL, last_page int NOT NULL, num_tokens int NOT NULL,
@@ -23,7 +24,8 @@ _QUERIES = {
         CREATE INDEX {name}_words_place ON {name}_words (place);
     """,
     "vectors": "ALTER TABLE {name}_chunks ADD COLUMN vector ",
-    "write_head": "INSERT INTO {name}_index VALUES (%s, %s, %s, %s, %s)",
+    "write_head": "INSERT INTO {name}_index VALUES (%s, %s, %s, %s, %s, %s)",
+    "write_weight": "UPDATE {name}_index SET meaning_weight = %s",
     "count": "SELECT count(*) FROM {name}_chunks",
     "documents": "SELECT document, count(*) FROM {name}_chunks GROUP BY document ORDER BY min(place)",
     "known": "SELECT id FROM {name}_chunks WHERE id = ANY(%s)",

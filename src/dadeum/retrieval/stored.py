@@ -37,6 +37,8 @@ class Head:
     """None: words only."""
     revision: str
     dimensions: int
+    meaning_weight: float
+    """Of the vectors beside words 1, as validation chose it; 0: search by words."""
     words: str
     """`words.signature()` of the words that are stored."""
     files: dict[str, dict[str, Any]]

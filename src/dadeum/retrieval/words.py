@@ -1,7 +1,7 @@
 """What BM25 counts: Kiwi's content morphemes, so that 지원금을 and 지원금이 are one word; or plain words, to compare.
 
 Particles and endings are left out: they stand in every chunk and say nothing. Measured on 1,910 Korean questions,
-words between spaces find 40 % at first place, content morphemes 71 %.
+words between spaces find 40 % at first place, content morphemes 72 %.
 """
 
 from __future__ import annotations

@@ -47,15 +47,38 @@ class Need:
         return self.process + self.weights + self.optimizer + self.computing
 
 
+@dataclass(frozen=True)
+class Peak:
+    """Bytes that a method needs beside the weights it trains."""
+
+    training: int
+    """Of the largest pass."""
+    before: int = 0
+    """Of what is written and tried before the optimizer holds anything."""
+    held: int = 0
+    """Of other weights that stay: a reference, a reward model."""
+    process: int = 0
+    """Of libraries that `plan` has not loaded."""
+
+
 class Passes(Protocol):
-    """The training rows of a stage, as far as memory depends on them."""
+    """What a stage makes of its rows, as far as memory depends on it."""
+
+    def peak(self, model: EmptyModel, stage: Any, seed: int) -> Peak: ...
+
+
+class _OnePass:
+    """The largest pass of a step is all there is."""
 
     def largest_pass(self, stage: Any, seed: int) -> tuple[dict[str, Any], int]:
-        """(inputs of the pass with the most tokens, number of passes of its step)."""
-        ...
+        raise NotImplementedError
+
+    def peak(self, model: EmptyModel, stage: Any, seed: int) -> Peak:
+        inputs, num_passes = self.largest_pass(stage, seed)
+        return Peak(model.pass_bytes(inputs, gradients_exist=num_passes > 1))
 
 
-class StageRows:
+class StageRows(_OnePass):
     """Lengths of all training rows, and their tokens when asked for."""
 
     def __init__(self, lengths: Sequence[int], row_at: Callable[[int], Row]) -> None:
@@ -87,7 +110,7 @@ class StageRows:
         return sorted(steps, key=lambda step: -sum(self.lengths[index] for index in step))[:_STEPS_LOOKED_AT]
 
 
-class PairRows:
+class PairRows(_OnePass):
     """Lengths of all sources and targets, and a batch of rows when asked for."""
 
     def __init__(self, lengths: Sequence[tuple[int, int]], batch: Callable[[list[int]], dict[str, Any]]) -> None:
@@ -112,17 +135,19 @@ class PairRows:
 
 def expected(recipe: Recipe, stage: AnyStage, dtype: str, rows: Passes, on_gpu: bool) -> Need:
     """Peak of `stage` where it is trained with `dtype`; loads no weights, takes a second or two."""
-    inputs, num_passes = rows.largest_pass(stage, recipe.seed)
     # Under gradient checkpointing freed pages go back at once (models/memory.py), so nothing is left in a heap.
     heap_slack = 1.0 if on_gpu or stage.gradient_checkpointing else _HEAP_SLACK
     model = EmptyModel(recipe.model, stage, dtype, heap_slack)
-    process = 0.0 if on_gpu else used_mb() + _STARTED_MB
-    one_pass = model.pass_bytes(inputs, gradients_exist=num_passes > 1) + model.largest_layer
+    peak = rows.peak(model, stage, recipe.seed)
+    process = 0.0 if on_gpu else used_mb() + _STARTED_MB + peak.process / _MB
     moments = model.trained_bytes // 4 * moment_bytes(stage.optim, on_gpu)
     stepping = model.trained_bytes + _step_bytes(model, on_gpu)
     mapped = 0 if on_gpu else model.mapped_bytes
-    loading = 0 if on_gpu else model.file_bytes - mapped - moments
-    return Need(process, (model.weight_bytes + mapped) / _MB, moments / _MB, max(one_pass, stepping, loading) / _MB)
+    loading = 0 if on_gpu else model.file_bytes - mapped - moments - peak.held
+    before = peak.before + model.largest_layer - moments
+    computing = max(peak.training + model.largest_layer, stepping, loading, before)
+    weights = model.weight_bytes + mapped + peak.held
+    return Need(process, weights / _MB, moments / _MB, computing / _MB)
 
 
 def moment_bytes(optim: str, on_gpu: bool) -> float:

@@ -6,65 +6,33 @@ FakeTensorMode, which allocates nothing: what each architecture keeps for its ba
 
 from __future__ import annotations
 
-import weakref
-from contextlib import nullcontext
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from typing import Any
 
 import torch
 from torch._subclasses.fake_tensor import FakeTensorMode
-from torch.utils._python_dispatch import TorchDispatchMode
-from torch.utils._pytree import tree_map_only
 
 from dadeum.core.recipe import Model, NoAdapter, QLora
-from dadeum.core.stages import AnyStage
+from dadeum.core.stages import AnyStage, Reward
 from dadeum.models.load import auto_class, load_config, lora_config
 from dadeum.models.prefix_tree import Tree
 from dadeum.models.targets import linear_layers
 from dadeum.models.tree_attention import trees
 from dadeum.training.head import IGNORED, TokenLogProbs, has_plain_head, head_settings
+from dadeum.training.live_bytes import HEAP_BYTES, LiveBytes
 
 DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
-HEAP_BYTES = 32 * 2**20
-"""glibc gives larger tensors pages of their own (DEFAULT_MMAP_THRESHOLD_MAX in malloc.c)."""
+_DRAWING = 3
+"""Logits of one place in fp32 while a token is drawn: the copy, the scores, their probabilities (generate)."""
 _BYTES_QUANTISED = {4: 0.516, 8: 1.0}
 """A weight and its scales. NF4 with double quantisation: half a byte and 0.127 bits (Dettmers et al. 2023, §3)."""
 
 
-class LiveBytes(TorchDispatchMode):
-    """Bytes of the storages that operations made inside and that are still alive, and the most there ever were.
-
-    `heap_slack`: what a storage that lies in the heap takes there for every byte of its own.
-    """
-
-    def __init__(self, heap_slack: float = 1.0) -> None:
-        super().__init__()
-        self.heap_slack = heap_slack
-        self.now = 0.0
-        self.peak = 0.0
-        self._known: weakref.WeakSet[Any] = weakref.WeakSet()
-
-    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        out = func(*args, **(kwargs or {}))
-        tree_map_only(torch.Tensor, self._count, out)
-        return out
-
-    def ignore(self, tensor: torch.Tensor) -> None:
-        """What was there before is not counted when an operation returns it."""
-        self._known.add(tensor.untyped_storage())
-
-    def _count(self, tensor: torch.Tensor) -> None:
-        storage = tensor.untyped_storage()
-        if storage in self._known:
-            return
-        self._known.add(storage)
-        size = storage.nbytes() * (self.heap_slack if storage.nbytes() < HEAP_BYTES else 1.0)
-        self.now += size
-        self.peak = max(self.peak, self.now)
-        weakref.finalize(storage, self._free, size)
-
-    def _free(self, size: float) -> None:
-        self.now -= size
+Inputs = dict[str, Any]
+Loss = Callable[["EmptyModel", Inputs], torch.Tensor]
+"""What a method computes of a pass, called under the model's own FakeTensorMode."""
 
 
 class EmptyModel:
@@ -83,8 +51,11 @@ class EmptyModel:
             sizes = [parameter.numel() for parameter in base.parameters()]
             self.weight_bytes, self.largest_layer = _quantised(base, adapter)
             linear_bytes = sum(base.get_submodule(name).weight.nbytes for name in linear_layers(base))
-            if not isinstance(adapter, NoAdapter):
-                self.model = get_peft_model(base, lora_config(base, adapter))
+            config = None if isinstance(adapter, NoAdapter) else lora_config(base, adapter)
+            if isinstance(stage, Reward):
+                base = self.model = self._with_one_number(base, model.base, config)
+            if config is not None:
+                self.model = get_peft_model(base, config)
         published = load_config(model).dtype or torch.float32
         is_cast = self.largest_layer or published is not (torch.float32 if self.is_full else self.dtype)
         # The file is mapped while it is read; what is cast stands there once more, the largest tensor at the worst.
@@ -107,7 +78,18 @@ class EmptyModel:
         """Of the gradients too: they have the same shapes and numbers."""
         return sum(parameter.nbytes for parameter in self.trained)
 
-    def _count(self, inputs: dict[str, Any], gradients_exist: bool) -> int:
+    def _with_one_number(self, causal: Any, name: str, config: Any) -> Any:
+        """The classifier of a `reward` stage (preferences/classifier.py), without the head over the vocabulary."""
+        from dadeum.training.preferences.classifier import classifier_of
+
+        made, head = classifier_of(causal, name), causal.get_output_embeddings().weight
+        if head is not causal.get_input_embeddings().weight:
+            self.weight_bytes -= head.nbytes
+        if config is not None:
+            config.task_type, config.modules_to_save = "SEQ_CLS", ["score"]
+        return made
+
+    def _count(self, inputs: Inputs, gradients_exist: bool, loss: Loss | None = None) -> int:
         with self.fake:
             inputs = {name: _fake(self.fake, value) for name, value in inputs.items()}
             trained = [parameter for parameter in self.model.parameters() if parameter.requires_grad]
@@ -119,33 +101,73 @@ class EmptyModel:
         held = sum(parameter.nbytes for parameter in trained) if gradients_exist else 0
         # Gradient checkpointing computes attention again in the backward pass: the tree stays switched on until then.
         with trees(self.model) if "tree" in inputs else nullcontext(), self.fake, live:
-            self._loss(inputs).backward()
+            (loss(self, inputs) if loss else self._loss(inputs)).backward()
         for parameter in trained:
             parameter.grad = None
         # Gradients of trained weights stay where they are: they leave no holes.
         settled = 0 if gradients_exist else sum(one.nbytes for one in trained if one.nbytes < HEAP_BYTES)
         return int(held + live.peak - (self.heap_slack - 1) * settled)
 
-    def pass_bytes(self, inputs: dict[str, Any], gradients_exist: bool) -> int:
+    def pass_bytes(self, inputs: Inputs, gradients_exist: bool, loss: Loss | None = None) -> int:
         """Most bytes alive beside the weights, from the first token's embedding to the last gradient.
 
         `inputs` come from `tree_pass`, `plain_pass` or `Seq2SeqRenderer.training_batch`. `gradients_exist`: those of
-        an earlier pass of the step.
+        an earlier pass of the step. `loss`: of a method other than supervised tuning.
         Layers come in periods (of one, or of sliding and full attention), so a few of them tell what all will take.
         Not so where they are trained themselves: the most may then be at the first layer or at the last.
         """
         if "decoder_input_ids" in inputs:
             return self._count(inputs, gradients_exist)
-        inputs = inputs | {"at": (inputs["answer_labels"].flatten() != IGNORED).nonzero().flatten()}
+        if "answer_labels" in inputs:
+            inputs = inputs | {"at": (inputs["answer_labels"].flatten() != IGNORED).nonzero().flatten()}
+        if self.is_full:
+            return self._count(inputs, gradients_exist, loss)
+        return self._of_all_layers(lambda: self._count(inputs, gradients_exist, loss))
+
+    def write_bytes(self, rows: int, prompt: int, answer: int) -> int:
+        """Most bytes alive beside the weights while `rows` answers are written at once, the last token of each.
+
+        Keys and values of all tokens are the architecture's own cache, a sliding window's a short one.
+        """
+        with without_dropout(self.model):
+            found = self._of_all_layers(lambda: self._writing(rows, prompt, answer))
+        vocabulary: int = self.base.get_input_embeddings().weight.shape[0]
+        return found + _DRAWING * rows * vocabulary * 4
+
+    def _writing(self, rows: int, prompt: int, answer: int) -> int:
+        def forward(length: int, **cache: Any) -> Any:
+            seen = length + (prompt + answer - 1 if cache else 0)
+            ids, mask = (torch.ones(rows, size, dtype=torch.long) for size in (length, seen))
+            return self.base(input_ids=ids, attention_mask=mask, use_cache=True, logits_to_keep=1, **cache)
+
+        self.model.eval()  # gradient checkpointing would keep no cache
+        reading, writing = LiveBytes(self.heap_slack), LiveBytes(self.heap_slack)
+        for live in (reading, writing):
+            for tensor in [*self.model.parameters(), *self.model.buffers()]:
+                live.ignore(tensor)
+        with torch.no_grad(), self.fake:
+            with reading:
+                forward(prompt)
+            held = forward(prompt + answer - 1).past_key_values
+            used = [layer for layer in held.layers if layer.keys is not None]
+            one_layer: int = max(layer.keys.nbytes + layer.values.nbytes for layer in used)
+            with writing:
+                forward(1, past_key_values=held)
+        self.model.train()
+        # A layer's keys and values are copied to make room for one more.
+        return int(max(reading.peak, writing.peak + one_layer))
+
+    def _of_all_layers(self, count: Callable[[], int]) -> int:
+        """What `count` finds, from the first periods of layers where there are more."""
         layers, period = _layers(self.base)
         few, more = 2 * period, 4 * period
-        if self.is_full or layers is None or more >= len(layers):
-            return self._count(inputs, gradients_exist)
+        if layers is None or more >= len(layers):
+            return count()
         every = list(layers)
         counted = []
         for number in (few, more):
             del layers[number:]
-            counted.append(self._count(inputs, gradients_exist))
+            counted.append(count())
             layers.extend(every[number:])
         return counted[1] + (counted[1] - counted[0]) * (len(every) - more) // (more - few)
 
@@ -173,6 +195,19 @@ class EmptyModel:
             logits = self.model(**inputs).logits
         flat = logits.float().flatten(0, 1)
         return torch.nn.functional.cross_entropy(flat, labels.flatten(), ignore_index=IGNORED, reduction="sum")
+
+
+@contextmanager
+def without_dropout(model: Any) -> Iterator[None]:
+    """As models are tried and as answers are learnt from."""
+    parts = [(module, module.p) for module in model.modules() if isinstance(module, torch.nn.Dropout)]
+    for module, _ in parts:
+        module.p = 0.0
+    try:
+        yield
+    finally:
+        for module, share in parts:
+            module.p = share
 
 
 def _layers(base: Any) -> tuple[torch.nn.ModuleList | None, int]:

