@@ -26,7 +26,7 @@ from dadeum.core.words import Words, duration, finding_title, finding_words, wor
 
 if TYPE_CHECKING:
     from dadeum.data.doctor import Diagnosis
-    from dadeum.planning import Plan
+    from dadeum.planning import Plan, StageCost
 
 out = Console(highlight=False)
 err = Console(stderr=True, highlight=False)
@@ -147,19 +147,7 @@ def show_plan(recipe: Recipe, plan: Plan) -> None:
     if plan.lengths:
         say("plan.lengths", **asdict(plan.lengths))
     for stage in plan.stages:
-        need = stage.memory.need
-        memory = "plan.unknown" if need is None else "plan.gib"
-        seconds = "plan.unknown" if stage.seconds is None else "plan.minutes"
-        say(
-            "plan.stage",
-            name=stage.name,
-            steps=stage.steps,
-            tokens=stage.tokens,
-            memory=text(memory, gib=(need.total if need else 0) / 1024),
-            time=text(seconds, minutes=max(1.0, (stage.seconds or 0) / 60)),
-        )
-        for line in [*stage.notes, *stage.memory.lines(stage.name)]:
-            out.print(line, markup=False, soft_wrap=True)
+        _show_stage(stage)
     for note in plan.notes:
         out.print(note, markup=False, soft_wrap=True)
     if plan.rows_in:
@@ -167,6 +155,23 @@ def show_plan(recipe: Recipe, plan: Plan) -> None:
     if plan.problems:
         raise plan.problems[0] if len(plan.problems) == 1 else Problems(plan.problems)
     say("plan.ready")
+
+
+def _show_stage(stage: StageCost) -> None:
+    """Its cost in one line; below it what the figures leave out, and what to change where it does not fit."""
+    need = stage.memory.need
+    memory = "plan.unknown" if need is None else "plan.gib"
+    seconds = "plan.unknown" if stage.seconds is None else "plan.minutes"
+    say(
+        "plan.stage",
+        name=stage.name,
+        steps=stage.steps,
+        tokens=stage.tokens,
+        memory=text(memory, gib=(need.total if need else 0) / 1024),
+        time=text(seconds, minutes=max(1.0, (stage.seconds or 0) / 60)),
+    )
+    for line in [*stage.notes, *stage.memory.lines(stage.name)]:
+        out.print(line, markup=False, soft_wrap=True)
 
 
 def show_findings(findings: list[Finding]) -> None:
