@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from dadeum.core.errors import RunError
-from dadeum.core.examples import Example, to_table
-from dadeum.core.run import Run, file_hash, read_jsonl
+from dadeum.core.examples import Example, asked_hash, read_examples, to_table
+from dadeum.core.run import Run, read_jsonl
 from dadeum.ensembling import ensemble
 from dadeum.evaluation.comparison.several import compare_runs
 from dadeum.evaluation.comparison.words import gain
@@ -28,7 +28,7 @@ def members(folder: Path, **sections: Any) -> list[Run]:
     runs = []
     for name, said in ANSWERS.items():
         write_rows(Run(folder / name), 3)
-        test_hash = file_hash(Run(folder / name).split_path("test"))
+        test_hash = asked_hash(read_examples(Run(folder / name).split_path("test")))
         (folder / name / "data").rename(folder / "data")  # a new run wants an empty folder
         run = written_run(folder / name, columns(0.2, num=3), answers=said, test_hash=test_hash, **sections)
         (folder / "data").rename(folder / name / "data")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -82,6 +84,18 @@ def parts(example: Example) -> Iterator[Part]:
 def answer_of(example: Example) -> str:
     """What the example teaches the model to write; empty when it has no answer."""
     return example.completion[-1]["content"] if example.completion else ""
+
+
+def asked_hash(examples: Iterable[Example]) -> str:
+    """sha256 of what is asked and answered, in order: rows, inputs, and people's answers.
+
+    Prompts are left out: they hang on instruction, format and token limit, and runs that differ in these are compared.
+    """
+    digest = hashlib.sha256()
+    for row in examples:
+        said = [row.id, row.text, answer_of(row), row.label, row.extra.get("references", "")]
+        digest.update(json.dumps(said, ensure_ascii=False).encode() + b"\n")
+    return digest.hexdigest()
 
 
 def to_table(examples: Iterable[Example]) -> pa.Table:

@@ -230,3 +230,13 @@ def test_one_answer_to_everybody_is_said(made: tuple[Any, Any], engines: Any) ->
     engines.tuned.rule = lambda said: "그러셨군요."
     (notice,) = [one for one in evaluate(recipe, run).warnings if one.key == "evaluate.answers.one_for_all"]
     assert notice.values == {"num": 30, "total": 30, "answer": "그러셨군요."}
+
+
+def test_runs_that_ask_the_same_in_other_words_have_the_same_rows(
+    tmp_path: Path, made: tuple[Any, Any], chat_world: Any
+) -> None:
+    recipe, run = made
+    other = chat_world.recipe_with(task={"instruction": "다른 지시문입니다."})
+    first, second = evaluate(recipe, run), evaluate(other, chat_world.make_run(other, tmp_path / "other"))
+    assert first.test_hash != second.test_hash
+    assert first.compared_by == second.compared_by

@@ -54,7 +54,7 @@ def compare(first: Run, second: Run, seed: int = 42, samples: int = 2000) -> Ans
     RunError when one of them has not been evaluated, or when the two answered different rows.
     """
     before, after = _scores(first), _scores(second)
-    if before.test_hash != after.test_hash:
+    if before.compared_by != after.compared_by:
         sizes = {"num_first": before.num_rows["test"], "num_second": after.num_rows["test"]}
         raise RunError("evaluate.compare.different_rows", first=first.folder, second=second.folder, **sizes)
     old, new = _samples(first, before), _samples(second, after)

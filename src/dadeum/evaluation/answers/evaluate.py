@@ -188,6 +188,7 @@ def _scores(
         gates=check_gates(recipe, systems, in_danger),
         verdict=verdict_of(comparisons),
         test_hash=test_hash,
+        asked_hash=rows.asked_hash,
         warnings=notices + (judged.warnings if judged else []),
     )
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from dadeum.core.errors import DataError
-from dadeum.core.examples import SPLITS, Example, answer_of, read_examples
+from dadeum.core.examples import SPLITS, Example, answer_of, asked_hash, read_examples
 from dadeum.core.recipe import Recipe
 from dadeum.core.run import Run
 
@@ -19,6 +19,8 @@ class Rows:
     train: list[Example]
     answered: list[Example]
     """Test rows that are answered, in file order."""
+    asked_hash: str = ""
+    """Of the whole test split (core/examples.py): the same for runs that can be compared."""
 
 
 def read_rows(recipe: Recipe, run: Run) -> Rows:
@@ -32,7 +34,8 @@ def read_rows(recipe: Recipe, run: Run) -> Rows:
         path = run.split_path("test")
         raise DataError("evaluate.answers.no_reference", path=path, num=len(silent), total=len(test), id=silent[0])
     sizes = {split: len(examples) for split, examples in splits.items()}
-    return Rows(sizes, splits["train"], [test[place] for place in sampled(recipe, len(test))])
+    answered = [test[place] for place in sampled(recipe, len(test))]
+    return Rows(sizes, splits["train"], answered, asked_hash(test))
 
 
 def sampled(recipe: Recipe, num_test: int) -> list[int]:

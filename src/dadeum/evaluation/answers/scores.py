@@ -105,8 +105,15 @@ class AnswerScores(Part):
     gates: list[Gate]
     verdict: Standing | Literal["no_baseline"]
     test_hash: str
-    """sha256 of test.parquet: `compare` refuses runs that were judged on different rows."""
+    """sha256 of test.parquet."""
+    asked_hash: str = ""
+    """Of its rows without their prompts: `compare` refuses runs that were judged on different rows."""
     warnings: list[Notice] = Field(default_factory=list)
+
+    @property
+    def compared_by(self) -> str:
+        """What runs must have in common; those of older versions know their file only."""
+        return self.asked_hash or self.test_hash
 
 
 class AnswerSample(Part):

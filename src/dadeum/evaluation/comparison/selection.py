@@ -1,4 +1,4 @@
-"""Which run to take: among those that nobody can tell from the best, the one that answers fastest.
+"""Which run to take: among those that are shown to be close to the best, the one that answers fastest.
 
 Training is paid for once and answering every day, so time per answer comes before memory. A tenth more or less is
 noise of a machine; runs within it count as equally fast, and the one that needed least memory in training wins, then
@@ -23,7 +23,7 @@ Reason = Literal["only_best", "time", "memory", "figure"]
 class Choice:
     chosen: int
     equals: list[int]
-    """The best run and all that are not surely worse, in the given order."""
+    """The best run and all that are shown to be close to it (several.CLOSE), in the given order."""
     reason: Reason
     """What told the chosen one from its equals."""
     times_compared: bool

@@ -25,6 +25,8 @@ from dadeum.evaluation.scores import Measured
 
 _PER_PAIR = 100
 """Draws for each pair that is tested: the least p there can be must stay below 0.05 when it is corrected."""
+CLOSE = 0.1
+"""How far behind the best figure, as a share of it, a cheaper run may be at the bad end of its paired interval."""
 FAITHFULNESS = ("unsupported_numbers", "unsupported_names")
 """A summary can share words with the reference and say what nobody said: closeness alone must not choose."""
 
@@ -41,6 +43,11 @@ class AgainstBest:
     def is_sure(self) -> bool:
         """Whether it is worse beyond chance: nothing is better than the best."""
         return self.p_holm is not None and self.p_holm < SIGNIFICANT
+
+    def is_close(self, sign: int, best: float) -> bool:
+        """Whether it is shown to be at most `CLOSE` of the best figure behind: few rows show nothing."""
+        behind = self.pair.low if sign > 0 else -self.pair.high
+        return not self.is_sure and behind >= -CLOSE * abs(best)
 
     def turned(self) -> AgainstBest:
         """best − run."""
@@ -88,7 +95,8 @@ def compare_runs(runs: Sequence[Run], metric: str | None = None, seed: int = 42,
     sign = 1 if better == "higher" else -1
     best = max(range(len(entrants)), key=lambda place: sign * entrants[place].figures[main].value)
     against_best = _against_best(judged, main, len(entrants), best, seed, samples)
-    equals = [place for place, found in enumerate(against_best) if found is None or not found.is_sure]
+    highest = entrants[best].figures[main].value
+    equals = [place for place, one in enumerate(against_best) if one is None or one.is_close(sign, highest)]
     choice = choose(entrants, main, sign, equals)
     return Comparison(
         task=scores[0].task,
@@ -129,7 +137,7 @@ def _read(runs: Sequence[Run]) -> tuple[Sequence[Scores | AnswerScores], Judged]
         scores = [found for found, _ in decided]
         return scores, judged_decisions(runs, scores, [rows for _, rows in decided])
     answered = [read_answers(run) for run in runs]
-    require_same_rows(runs, [found.test_hash for found, _ in answered], [rows for _, rows in answered])
+    require_same_rows(runs, [found.compared_by for found, _ in answered], [rows for _, rows in answered])
     written = [found for found, _ in answered]
     return written, judged_answers(written, [rows for _, rows in answered])
 

@@ -7,7 +7,7 @@ import math
 from dadeum.core.words import MISSING, Words, plain, wording
 from dadeum.evaluation.answers.words import change, figure, figure_interval
 from dadeum.evaluation.comparison.selection import NOISE
-from dadeum.evaluation.comparison.several import Comparison
+from dadeum.evaluation.comparison.several import CLOSE, Comparison
 from dadeum.evaluation.comparison.significance import MIN_GROUPS
 from dadeum.evaluation.comparison.table import baseline_name, change_interval, name_of, order, seconds
 from dadeum.evaluation.report_words import p_value
@@ -28,7 +28,7 @@ def conclusion(found: Comparison) -> Words:
 
 def rule() -> Words:
     """How the run was chosen, the same for every comparison."""
-    return wording("compare.rule", percent=round(100 * (NOISE - 1)))
+    return wording("compare.rule", percent=round(100 * (NOISE - 1)), close=round(100 * CLOSE))
 
 
 def sentences(found: Comparison) -> list[Words]:
