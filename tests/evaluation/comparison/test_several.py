@@ -3,9 +3,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
 
 from dadeum.core.errors import RunError
+from dadeum.core.examples import Example, to_table
 from dadeum.core.run import Run
 from dadeum.evaluation.comparison import words
 from dadeum.evaluation.comparison.several import compare_runs
@@ -188,3 +190,25 @@ def test_other_test_rows_are_named(tmp_path: Path, three: list[Run]) -> None:
     with pytest.raises(RunError) as caught:
         compare_runs([three[0], edited])
     assert caught.value.key == "compare.same_ids_other_rows"
+
+
+def test_other_prompts_of_the_same_rows_are_no_other_data(tmp_path: Path) -> None:
+    """An LLM and KoBART are asked in other words: a warning that their data differ would be false."""
+    runs = [written_run(tmp_path / name, columns(0.3, seed=1)) for name in "ab"]
+
+    def taught(run: Run, instruction: str, answer: str) -> None:
+        row = Example(
+            "d:1", "d", "d", "g", "대화", [{"role": "user", "content": f"{instruction} 대화"}],
+            [{"role": "assistant", "content": answer}], "",
+        )  # fmt: skip
+        run.split_path("train").parent.mkdir(exist_ok=True)
+        pq.write_table(to_table([row]), run.split_path("train"))
+
+    def said() -> str:
+        return " ".join(each.en for each in words.cautions(compare_runs(runs)))
+
+    taught(runs[0], "요약하세요.", "요약")
+    taught(runs[1], "", "요약")
+    assert "trained on other rows" not in said()
+    taught(runs[1], "", "다른 요약")
+    assert "trained on other rows" in said()

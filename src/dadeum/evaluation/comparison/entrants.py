@@ -11,8 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from dadeum.core.examples import asked_hash, read_examples
 from dadeum.core.recipe import Lora, QLora, Recipe
-from dadeum.core.run import Run, file_hash
+from dadeum.core.run import Run
 from dadeum.core.words import MISSING
 from dadeum.evaluation.answers.scores import AnswerScores
 from dadeum.evaluation.decide.scores import Scores, SystemScores
@@ -46,7 +47,7 @@ class Entrant:
     """`lora r16`, `qlora 4 bit r16`, `full`."""
     cost: Cost
     train_hash: str | None
-    """Of train.parquet: methods are compared where it is one, data otherwise."""
+    """Of what was taught, prompts left out: methods are compared where it is one, data otherwise."""
     machine: str
     """Hardware as the manifest tells it: times of different machines are no comparison."""
     generation: dict[str, str]
@@ -82,7 +83,7 @@ def entrant(name: str, run: Run, scores: Scores | AnswerScores) -> Entrant:
         method=_method(recipe, manifest),
         adapter=_adapter(recipe),
         cost=_cost(manifest, seconds / num_answered if seconds and num_answered else None),
-        train_hash=file_hash(train) if (train := run.split_path("train")).exists() else None,
+        train_hash=asked_hash(read_examples(train)) if (train := run.split_path("train")).exists() else None,
         machine=str(sorted((manifest.get("hardware") or {}).items())),
         generation=_generation(recipe, scores) if isinstance(scores, AnswerScores) else {},
         figures=_figures(scores, "tuned"),
