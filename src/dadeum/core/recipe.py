@@ -14,15 +14,17 @@ from pydantic_core import PydanticCustomError
 from dadeum.core.clean_steps import CleanStep
 from dadeum.core.generation import Generation
 from dadeum.core.section import Section
-from dadeum.core.stages import Reward, Stage
+from dadeum.core.stages import Contrastive, Reward, Stage
 from dadeum.core.task import Task
 
 Fraction = Annotated[float, Field(ge=0.0, lt=1.0)]
-Baseline = Literal["majority", "tfidf", "constant", "nearest", "lead", "textrank", "base_model"]
+Baseline = Literal["majority", "tfidf", "constant", "nearest", "lead", "textrank", "sentence", "bm25", "base_model"]
 BASELINES: dict[str, tuple[Baseline, ...]] = {
     "decide": ("majority", "tfidf", "base_model"),
     "chat": ("constant", "nearest", "base_model"),
     "summarize": ("constant", "lead", "textrank", "base_model"),
+    "retrieve": ("bm25", "base_model"),
+    "answer": ("constant", "sentence", "base_model"),
 }
 """What the tuned model can be compared with, by task; a recipe that names none gets all."""
 
@@ -85,6 +87,8 @@ class Source(Section):
     """One label for every row of this source; otherwise map `label` to a column."""
     label_values: dict[str, str] = Field(default_factory=dict)
     """value in the file: label of the task, such as 스팸: BLOCK."""
+    relevant: str | None = None
+    """File of `{"question id": ["document id"]}` where a file of questions does not say itself what answers them."""
     sample: Annotated[int, Field(ge=1)] | None = None
     """Take this many rows, drawn with the recipe's seed; the rest is listed as removed (not_sampled)."""
     on_bad_rows: Literal["raise", "drop"] = "raise"
@@ -110,7 +114,22 @@ class Split(Section):
         return self
 
 
+class Corpus(Section):
+    """Documents that questions are asked about, cut into chunks (task `retrieve` and `answer`)."""
+
+    sources: Annotated[tuple[str, ...], Field(min_length=1)]
+    """PDFs, text files, folders of them, `{"document id": "text"}` JSON, or chunks that `data chunks` wrote."""
+    size_tokens: Annotated[int, Field(ge=16)] | None = 256
+    """Longest chunk, in tokens of the recipe's model; None: a document is one chunk."""
+    overlap_tokens: Annotated[int, Field(ge=0)] = 32
+    """Whole sentences up to so many tokens stand at the end of one chunk and at the beginning of the next."""
+    recognise: bool = False
+    """Read scanned pages with tesseract; without it they are reported."""
+
+
 class Data(Section):
+    corpus: Corpus | None = None
+    """What questions are asked about; only for the tasks `retrieve` and `answer`, which need it."""
     sources: Annotated[tuple[Source, ...], Field(min_length=1)]
     clean: tuple[CleanStep, ...] = (
         "nfc", "strip_html", "squash_spaces", "drop_empty", "drop_exact_duplicates", "drop_near_duplicates",
@@ -213,6 +232,25 @@ class Recipe(Section):
         """What the tuned model is compared with."""
         chosen = self.evaluate.baselines
         return BASELINES[self.task.type] if chosen is None else chosen
+
+    @model_validator(mode="after")
+    def _corpus_where_questions_are(self) -> Self:
+        asks = self.task.type in ("retrieve", "answer")
+        if asks and self.data.corpus is None:
+            raise PydanticCustomError("no_corpus", "task {task} needs data.corpus", {"task": self.task.type})
+        if not asks and self.data.corpus is not None:
+            raise PydanticCustomError("useless_corpus", "task {task} reads no corpus", {"task": self.task.type})
+        return self
+
+    @model_validator(mode="after")
+    def _embeddings_are_contrasted(self) -> Self:
+        wrong = [
+            stage.name for stage in self.stages if isinstance(stage, Contrastive) != (self.task.type == "retrieve")
+        ]
+        if wrong:
+            context = {"stage": wrong[0], "task": self.task.type}
+            raise PydanticCustomError("contrastive_of_other_task", "stage {stage} does not fit {task}", context)
+        return self
 
     @model_validator(mode="after")
     def _baselines_fit_the_task(self) -> Self:

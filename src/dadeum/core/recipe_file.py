@@ -20,6 +20,7 @@ from dadeum.core.recipe import Recipe
 from dadeum.core.recipe_errors import Location, problems
 from dadeum.core.section import Section
 from dadeum.core.stages import OnPairs
+from dadeum.core.task import Answer
 
 
 class _Loader(yaml.SafeLoader):
@@ -247,16 +248,25 @@ def validate(raw: dict[str, Any], path: Path, lines: dict[Location, Message]) ->
 def absolute_paths(recipe: Recipe, folder: Path) -> Recipe:
     """Paths of files resolved against the recipe's folder, so that a saved recipe runs from anywhere."""
 
+    def absolute(path: str) -> str:
+        return str((folder / Path(path).expanduser()).resolve())
+
     def placed(section: Section) -> Any:
-        path = getattr(section, "path", None)
-        return section.model_copy(update={"path": str((folder / Path(path).expanduser()).resolve())} if path else {})
+        found = {name: path for name in ("path", "relevant") if (path := getattr(section, name, None))}
+        return section.model_copy(update={name: absolute(path) for name, path in found.items()})
 
     data = recipe.data.model_copy(update={"sources": tuple(map(placed, recipe.data.sources))})
+    if corpus := data.corpus:
+        moved = corpus.model_copy(update={"sources": tuple(map(absolute, corpus.sources))})
+        data = data.model_copy(update={"corpus": moved})
+    task = recipe.task
+    if isinstance(task, Answer) and task.retriever:
+        task = task.model_copy(update={"retriever": absolute(task.retriever)})
     stages = tuple(
         stage.model_copy(update={"pairs": placed(stage.pairs)}) if isinstance(stage, OnPairs) else stage
         for stage in recipe.stages
     )
-    return recipe.model_copy(update={"data": data, "stages": stages})
+    return recipe.model_copy(update={"data": data, "task": task, "stages": stages})
 
 
 def dump(recipe: Recipe) -> str:

@@ -1,6 +1,6 @@
 """Run: the folder a recipe writes to. Steps meet here, on disk; every write is atomic.
 
-recipe.yaml  manifest.json  data/{train,validation,test,removed}.parquet  findings.jsonl  stages/<n>-<name>/
+recipe.yaml  manifest.json  data/{train,validation,test,removed,chunks}.parquet  findings.jsonl  stages/<n>-<name>/
 metrics.jsonl  evaluation/{scores.json,samples.jsonl}  report.html  report.md  export/  events.jsonl
 """
 
@@ -46,7 +46,7 @@ class Run:
         return self.folder / "manifest.json"
 
     def split_path(self, split: str) -> Path:
-        """`train`, `validation`, `test`, or `removed`."""
+        """`train`, `validation`, `test`, `removed`, or `chunks` of what questions are asked about."""
         return self.folder / "data" / f"{split}.parquet"
 
     @property

@@ -12,7 +12,7 @@ from pydantic_core import PydanticCustomError
 
 from dadeum.core.section import Section
 
-Method = Literal["sft", "seq2seq", "dpo", "reward", "rloo", "grpo", "ppo"]
+Method = Literal["sft", "seq2seq", "dpo", "reward", "rloo", "grpo", "ppo", "contrastive"]
 
 
 class EarlyStopping(Section):
@@ -171,4 +171,30 @@ class Ppo(Online):
     """Passes over each batch of answers."""
 
 
-Stage = Annotated[Sft | Seq2Seq | Dpo | Reward | Rloo | Grpo | Ppo, Field(discriminator="method")]
+class Negatives(Section):
+    """Chunks that look right and are not, beside those of the other questions of a batch."""
+
+    by: tuple[Literal["words", "model"], ...] = ("words",)
+    """Who finds them: BM25, the model as the stage begins, or both in turn."""
+    number: Annotated[int, Field(ge=0)] = 1
+    """Per question; 0: only the other chunks of the batch."""
+    depth: Annotated[int, Field(ge=1)] = 50
+    """They are taken from the so many best that are not gold."""
+    margin: Annotated[float, Field(ge=0, lt=1)] = 0.05
+    """Left out as probably right: chunks that the model finds within this share as similar as the gold, or more."""
+
+
+class Contrastive(AnyStage):
+    """Embedding training with sentence-transformers: questions near their chunks, far from others."""
+
+    method: Literal["contrastive"]
+    loss: Literal["mnr", "cosent", "cosine"] = "mnr"
+    """mnr: right chunk against all of the batch (https://arxiv.org/abs/1705.00652). cosent, cosine: pairs of 1 and 0."""
+    temperature: Annotated[float, Field(gt=0)] = 0.05
+    """Cosines are divided by this before they are compared; the loss `cosine` has none."""
+    negatives: Negatives = Negatives()
+    matryoshka: tuple[Annotated[int, Field(ge=1)], ...] = ()
+    """The first so many dimensions are trained to work alone as well (https://arxiv.org/abs/2205.13147)."""
+
+
+Stage = Annotated[Sft | Seq2Seq | Dpo | Reward | Rloo | Grpo | Ppo | Contrastive, Field(discriminator="method")]

@@ -23,18 +23,15 @@ from dadeum.models.render import Renderer, common_prefix, label_spans
 from dadeum.models.seq2seq_engine import Seq2SeqEngine
 from dadeum.models.seq2seq_render import Seq2SeqRenderer, load_renderer
 from dadeum.models.threads import use_threads
-from dadeum.models.writing import Counter, Written, by_length
+from dadeum.models.writing import Counter, Writer, Written, by_length
 
 
-class Engine:
+class Engine(Writer):
     """A loaded model with its renderer; `close` frees the weights."""
 
     def __init__(self, model: Any, renderer: Renderer) -> None:
         self.model = model.eval()
         self.renderer = renderer
-
-    def close(self) -> None:
-        self.model = None
 
     def score(
         self,
@@ -62,32 +59,6 @@ class Engine:
                     progress(len(indices))
         return scores
 
-    def generate(
-        self,
-        prompts: list[list[Turn]],
-        max_new_tokens: int,
-        batch_size: int,
-        progress: Counter | None = None,
-    ) -> list[str]:
-        """Greedy answers in the order of `prompts`, without the end token."""
-        return [written.text for written in self.write(prompts, max_new_tokens, batch_size, progress)]
-
-    def write(
-        self,
-        prompts: list[list[Turn]],
-        max_new_tokens: int,
-        batch_size: int,
-        progress: Counter | None = None,
-        generation: Generation = Generation(),  # noqa: B008
-        seed: int = 42,
-    ) -> list[Written]:
-        """One answer per prompt, in their order, without the end token, and which of them came to an end.
-
-        `candidates` and `finish` are not this method's: `models/candidates.py` and `core/finishing` see to them.
-        """
-        found = self.write_candidates(prompts, 1, max_new_tokens, batch_size, progress, generation, seed)
-        return [written[0] for written in found]
-
     def write_candidates(
         self,
         prompts: list[list[Turn]],
@@ -98,10 +69,6 @@ class Engine:
         generation: Generation = Generation(),  # noqa: B008
         seed: int = 42,
     ) -> list[list[Written]]:
-        """`number` answers per prompt: drawn where there is a temperature, else the likeliest beams, the best first.
-
-        What is drawn depends on seed, settings and the prompt's place, not on the batch that it is written in.
-        """
         import torch
 
         from dadeum.models.answer_rules import numbers_of

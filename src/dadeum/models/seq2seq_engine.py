@@ -13,7 +13,7 @@ from dadeum.core.generation import Generation
 from dadeum.models.likelihood import Likelihood
 from dadeum.models.seq2seq_render import Seq2SeqRenderer, Seq2SeqRow
 from dadeum.models.token_budget import cut_padded
-from dadeum.models.writing import Counter, Written, by_length, options
+from dadeum.models.writing import Counter, Writer, Written, by_length, options
 
 if TYPE_CHECKING:
     import torch
@@ -22,7 +22,7 @@ _LOGIT_BYTES = 256 * 2**20
 """Most logits of one pass, fp32; a single row may need more."""
 
 
-class Seq2SeqEngine:
+class Seq2SeqEngine(Writer):
     """A loaded encoder-decoder with its renderer; `close` frees the weights."""
 
     def __init__(self, model: Any, renderer: Seq2SeqRenderer) -> None:
@@ -31,28 +31,6 @@ class Seq2SeqEngine:
         self.model = model.eval()
         self.renderer = renderer
         self.model.generation_config = GenerationConfig(**renderer.generation)
-
-    def close(self) -> None:
-        self.model = None
-
-    def generate(
-        self, prompts: list[list[Turn]], max_new_tokens: int, batch_size: int, progress: Counter | None = None
-    ) -> list[str]:
-        """Greedy answers in the order of `prompts`."""
-        return [written.text for written in self.write(prompts, max_new_tokens, batch_size, progress)]
-
-    def write(
-        self,
-        prompts: list[list[Turn]],
-        max_new_tokens: int,
-        batch_size: int,
-        progress: Counter | None = None,
-        generation: Generation = Generation(),  # noqa: B008
-        seed: int = 42,
-    ) -> list[Written]:
-        """One answer per prompt, in their order, and whether it came to an end."""
-        found = self.write_candidates(prompts, 1, max_new_tokens, batch_size, progress, generation, seed)
-        return [one[0] for one in found]
 
     def write_candidates(
         self,
@@ -64,10 +42,6 @@ class Seq2SeqEngine:
         generation: Generation = Generation(),  # noqa: B008
         seed: int = 42,
     ) -> list[list[Written]]:
-        """`number` answers per prompt: drawn where there is a temperature, else the likeliest beams, the best first.
-
-        What is drawn depends on seed, settings and the prompt's place, not on the batch that it is written in.
-        """
         import torch
 
         from dadeum.models.answer_rules import numbers_of, rules

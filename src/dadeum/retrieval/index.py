@@ -6,6 +6,7 @@ Nothing else is needed: no server, no approximate structure to tune. `add` and `
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
@@ -59,11 +60,37 @@ class Searchable(Protocol):
     def __len__(self) -> int: ...
 
 
-class Index:
+class Searching(ABC):
+    """By words, by meaning or by both: the same for a folder and for a database, which only rank each way alone."""
+
+    encoder: Encoder | None
+    meaning_weight: float
+    place: object
+    """What errors call it."""
+
+    def rank(self, questions: Sequence[str], k: int, by: By | None = None) -> Ranking:
+        """The best `k` chunks of each question, as numbers of the index's own."""
+        by = way(by, self.encoder, self.meaning_weight, k, self.place)
+        if by == "words":
+            return self._by_words(questions, k)
+        if by == "meaning":
+            return self._by_meaning(questions, k)
+        depth = max(k, DEPTH)
+        both = [self._by_words(questions, depth), self._by_meaning(questions, depth)]
+        return fused(both, k, [1.0, self.meaning_weight or 1.0])
+
+    @abstractmethod
+    def _by_words(self, questions: Sequence[str], k: int) -> Ranking: ...
+
+    @abstractmethod
+    def _by_meaning(self, questions: Sequence[str], k: int) -> Ranking: ...
+
+
+class Index(Searching):
     """`Index.create` makes one, `Index.open` reads one; nothing is on disk before `save`."""
 
     def __init__(self, folder: Path, encoder: Encoder | None, generation: int, table: pa.Table, vectors: np.ndarray):
-        self.folder = folder
+        self.folder = self.place = folder
         self.encoder = encoder
         self._generation = generation
         self.meaning_weight = 0.0
@@ -190,17 +217,6 @@ class Index:
             ]
             for row in rows
         ]  # fmt: skip
-
-    def rank(self, questions: Sequence[str], k: int, by: By | None = None) -> Ranking:
-        """The same as places in `ids`."""
-        by = way(by, self.encoder, self.meaning_weight, k, self.folder)
-        if by == "words":
-            return self._by_words(questions, k)
-        if by == "meaning":
-            return self._by_meaning(questions, k)
-        depth = max(k, DEPTH)
-        both = [self._by_words(questions, depth), self._by_meaning(questions, depth)]
-        return fused(both, k, [1.0, self.meaning_weight or 1.0])
 
     def _by_words(self, questions: Sequence[str], k: int) -> Ranking:
         return self._lexical.search(content_words(questions), k)

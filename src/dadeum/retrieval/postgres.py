@@ -19,8 +19,7 @@ from dadeum.core.progress import Progress, silent
 from dadeum.documents.chunks import Chunk
 from dadeum.retrieval import queries
 from dadeum.retrieval.encoder import Encoder
-from dadeum.retrieval.hybrid import DEPTH, fused
-from dadeum.retrieval.index import By, Hit, check_ids, check_model, new_vectors, way
+from dadeum.retrieval.index import By, Hit, Searching, check_ids, check_model, new_vectors
 from dadeum.retrieval.lexical import K1, B
 from dadeum.retrieval.ranking import Ranking, empty
 from dadeum.retrieval.words import content_words, signature
@@ -31,8 +30,10 @@ if TYPE_CHECKING:
 _FORMAT = 1
 
 
-class PostgresIndex:
+class PostgresIndex(Searching):
     """`create` makes the tables, `open` finds them; use it in one thread, like the connection that it holds."""
+
+    place: str
 
     def __init__(self, connection: psycopg.Connection[Any], encoder: Encoder | None, name: str, place: str):
         self.encoder = encoder
@@ -155,17 +156,6 @@ class PostgresIndex:
         if not self._is_changed:
             self._connection.rollback()  # A transaction left open would keep the server from cleaning up.
         return [[Hit(**found[at], score=score) for at, score in row] for row in rows]
-
-    def rank(self, questions: Sequence[str], k: int, by: By | None = None) -> Ranking:
-        """The same as numbers of rows of the table of chunks."""
-        by = way(by, self.encoder, self.meaning_weight, k, self.place)
-        if by == "words":
-            return self._by_words(questions, k)
-        if by == "meaning":
-            return self._by_meaning(questions, k)
-        depth = max(k, DEPTH)
-        both = [self._by_words(questions, depth), self._by_meaning(questions, depth)]
-        return fused(both, k, [1.0, self.meaning_weight or 1.0])
 
     def _by_words(self, questions: Sequence[str], k: int) -> Ranking:
         asked = ((words, K1, B, B, k) for words in content_words(questions))

@@ -11,6 +11,7 @@ import re
 
 import numpy as np
 
+from dadeum.core.loops import MIN_ROUNDS, loops
 from dadeum.evaluation.asked import Asked
 from dadeum.evaluation.metrics._texts import tidy
 from dadeum.evaluation.scores import Notice
@@ -20,11 +21,6 @@ BETTER = "lower"
 
 MIN_SENTENCE_CHARACTERS = 10
 """Shorter sentences ("힘내세요.") are said twice on purpose."""
-MIN_ROUNDS = 4
-"""Rounds from which the end of an answer is a loop; three are emphasis."""
-MAX_PERIOD = 80
-"""Characters of one round; a longer round is a sentence, and seen as one."""
-MIN_LOOP_CHARACTERS = 12
 _WORDS = 4
 _SENTENCE = re.compile(r"[^\s.!?…。](?:[^.!?…。\n]+|\.(?=\w))*")
 
@@ -68,27 +64,6 @@ def sentence_share(text: str) -> float:
 def loop_share(text: str) -> float:
     """All rounds but the first of a loop that the text ends in, as a share of the text; 0 where it ends in none.
 
-    The last round may be cut: a limit on length does not wait for it. By hand: "네" and four times " 좋아요", four
-    characters each: 1 + 16 characters, 12 of them said again: 12/17.
+    By hand: "네" and four times " 좋아요", four characters each: 1 + 16 characters, 12 of them said again: 12/17.
     """
-    most = 0
-    for period in range(2, min(MAX_PERIOD, len(text) // MIN_ROUNDS + 1) + 1):
-        again = _again(text, period)
-        looped = again + period
-        # The last round may lack its end, such as the space after it.
-        if looped + 1 >= MIN_ROUNDS * period and looped >= MIN_LOOP_CHARACTERS and _is_word(text[-period:]):
-            most = max(most, again)
-    return most / len(text) if text else 0.0
-
-
-def _again(text: str, period: int) -> int:
-    """How many of the last characters equal the one a period before."""
-    found = 0
-    while found + period < len(text) and text[-1 - found] == text[-1 - found - period]:
-        found += 1
-    return found
-
-
-def _is_word(round_: str) -> bool:
-    """Two letters or more that differ: laughter, dots and lines may go on for as long as they like."""
-    return len({character for character in round_ if character.isalpha()}) > 1
+    return max(loops(text), default=0) / len(text) if text else 0.0

@@ -87,9 +87,7 @@ def build(work: Work, tokenizer: Any, parts: dict[str, Pairs]) -> Any:
         "max_length": None,
         # For an adapter trl keeps a copy of it, for a whole model it would load a second one.
         "precompute_ref_log_probs": not hasattr(model, "peft_config"),
-        "activation_checkpointing": stage.gradient_checkpointing,
     }
-    del ours["gradient_checkpointing"]
     return PairTrainer(
         work,
         model=model,

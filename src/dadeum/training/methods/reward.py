@@ -85,9 +85,7 @@ def build(work: Work, renderer: Renderer, train: Pairs, validation: Pairs) -> An
     tokenizer.pad_token = tokenizer.convert_ids_to_tokens(last_token_padding(renderer))
     ours = base_arguments(work, len(train), bool(validation)) | {
         "max_length": None,
-        "activation_checkpointing": stage.gradient_checkpointing,
     }
-    del ours["gradient_checkpointing"]
     return RewardPairTrainer(
         work,
         model=trainable_reward_model(recipe, work.precision, work.before, stage.gradient_checkpointing),

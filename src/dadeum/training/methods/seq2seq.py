@@ -78,10 +78,8 @@ def build(
     stage = work.stage
     ours = base_arguments(work, len(drawn_from or rows), bool(validation)) | {
         # The reentrant kind finds no gradient behind a frozen embedding.
-        "activation_checkpointing": stage.gradient_checkpointing,
         "activation_checkpointing_kwargs": {"use_reentrant": False} if stage.gradient_checkpointing else None,
     }
-    del ours["gradient_checkpointing"]
     trainer = AnswerSeq2SeqTrainer(
         model=model,
         args=Seq2SeqTrainingArguments(**(ours | stage.trainer_args)),

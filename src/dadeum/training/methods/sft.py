@@ -78,9 +78,7 @@ def build(
         "gradient_accumulation_steps": 1,
         "max_length": None,
         "dataset_kwargs": {"skip_prepare_dataset": True},
-        "activation_checkpointing": stage.gradient_checkpointing,
     }
-    del ours["gradient_checkpointing"]
     trainer = AnswerTrainer(
         model=model,
         args=SFTConfig(**(ours | stage.trainer_args)),
