@@ -131,7 +131,7 @@ def built_run(recipe: Any, folder: Path) -> Any:
                 completion=completion,
                 label="",
                 extra=extra,
-            )  # fmt: skip
+            )
         )
     for split, examples in rows.items():
         pq.write_table(to_table(examples), run.split_path(split))

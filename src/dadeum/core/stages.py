@@ -189,7 +189,7 @@ class Contrastive(AnyStage):
 
     method: Literal["contrastive"]
     loss: Literal["mnr", "cosent", "cosine"] = "mnr"
-    """mnr: right chunk against all of the batch (https://arxiv.org/abs/1705.00652). cosent, cosine: pairs of 1 and 0."""
+    """mnr: the right chunk against all of the batch (https://arxiv.org/abs/1705.00652). cosent, cosine: pairs."""
     temperature: Annotated[float, Field(gt=0)] = 0.05
     """Cosines are divided by this before they are compared; the loss `cosine` has none."""
     negatives: Negatives = Negatives()
