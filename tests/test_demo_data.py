@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import csv
-import importlib.util
 import io
 import json
 import random
 import re
 import statistics
-import sys
 from collections import Counter
 from pathlib import Path
 from types import ModuleType
@@ -18,6 +16,7 @@ from typing import Any
 import pytest
 
 from dadeum.core.korean import masked, nfc, squash
+from tests.generators import load_generator
 
 ROOT = Path(__file__).parents[1]
 SHIPPED = ROOT / "src/dadeum/recipes/data"
@@ -28,14 +27,7 @@ HOLD_OUT = HOLD_OUT_ALLOW | HOLD_OUT_BLOCK
 
 @pytest.fixture(scope="module")
 def generator() -> ModuleType:
-    """`benchmarks/make_demo_mail.py`, which is a script and not part of the package."""
-    spec = importlib.util.spec_from_file_location("make_demo_mail", ROOT / "benchmarks/make_demo_mail.py")
-    assert spec
-    assert spec.loader
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module  # dataclasses look their module up
-    spec.loader.exec_module(module)
-    return module
+    return load_generator("make_demo_mail")
 
 
 def block_rows() -> list[dict[str, str]]:

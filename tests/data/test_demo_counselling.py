@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import re
 import sys
 from collections import Counter
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import pytest
@@ -18,20 +16,10 @@ from dadeum.core.task import Chat
 from dadeum.data.corpus import Given
 from dadeum.data.doctor import Diagnosis, check_files
 from dadeum.data.prepare import prepare
+from tests.generators import load_generator
 
 ROOT = Path(__file__).parents[2]
 SHIPPED = ROOT / "src/dadeum/recipes/data/demo_counselling.jsonl"
-
-
-def load_generator() -> ModuleType:
-    """`benchmarks/make_demo_counselling.py`, which is a script and not part of the package."""
-    spec = importlib.util.spec_from_file_location("make_demo_counselling", ROOT / "benchmarks/make_demo_counselling.py")
-    assert spec
-    assert spec.loader
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module  # dataclasses look their module up
-    spec.loader.exec_module(module)
-    return module
 
 
 @pytest.fixture(scope="module")
@@ -60,7 +48,7 @@ def test_the_file_is_what_the_generator_makes(
 ) -> None:
     made = tmp_path / "made.jsonl"
     monkeypatch.setattr(sys, "argv", ["make", "--out", str(made)])
-    load_generator().main()
+    load_generator("make_demo_counselling").main()
     assert made.read_bytes() == SHIPPED.read_bytes()
     assert 240 <= len(rows) <= 300
 

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import importlib.util
 import itertools
 import json
 import re
 import sys
 from collections import Counter
 from pathlib import Path
-from types import ModuleType
 
 import pytest
 
@@ -21,21 +19,11 @@ from dadeum.data.corpus import Given
 from dadeum.data.doctor import Diagnosis, check_files
 from dadeum.data.prepare import prepare
 from dadeum.data.similar.repeats import jaccard
+from tests.generators import load_generator
 
 ROOT = Path(__file__).parents[2]
 SHIPPED = ROOT / "src/dadeum/recipes/data/demo_dialogues.jsonl"
 _SPEAKER = re.compile(r"^#Person\d#: ", re.MULTILINE)
-
-
-def load_generator() -> ModuleType:
-    """`benchmarks/make_demo_dialogues.py`, which is a script and not part of the package."""
-    spec = importlib.util.spec_from_file_location("make_demo_dialogues", ROOT / "benchmarks/make_demo_dialogues.py")
-    assert spec
-    assert spec.loader
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module  # dataclasses look their module up
-    spec.loader.exec_module(module)
-    return module
 
 
 @pytest.fixture(scope="module")
@@ -53,7 +41,7 @@ def test_the_file_is_what_the_generator_makes(
 ) -> None:
     made = tmp_path / "made.jsonl"
     monkeypatch.setattr(sys, "argv", ["make", "--out", str(made)])
-    load_generator().main()
+    load_generator("make_demo_dialogues").main()
     assert made.read_bytes() == SHIPPED.read_bytes()
     assert len(rows) >= 240
 
@@ -68,7 +56,7 @@ def test_the_file_is_what_the_generator_makes(
     ],
 )  # fmt: skip
 def test_particles_follow_the_last_sound(word: str, particle: str, whole: str) -> None:
-    assert load_generator().with_particle(word, particle) == whole
+    assert load_generator("make_demo_dialogues").with_particle(word, particle) == whole
 
 
 def test_topics_speakers_and_lengths_vary(rows: list[dict[str, str]]) -> None:
@@ -84,7 +72,7 @@ def test_topics_speakers_and_lengths_vary(rows: list[dict[str, str]]) -> None:
 
 
 def test_names_numbers_and_masks_of_a_summary_stand_in_its_dialogue(rows: list[dict[str, str]]) -> None:
-    names = load_generator().load_styles()[1]["이름"]
+    names = load_generator("make_demo_dialogues").load_styles()[1]["이름"]
     for row in rows:
         told = [*MASK.findall(row["summary"]), *re.findall(r"\d+", MASK.sub("", row["summary"]))]
         told += [name for name in names if name in row["summary"]]
@@ -99,7 +87,7 @@ def test_no_two_are_alike_and_words_are_not_few(rows: list[dict[str, str]]) -> N
     )
     assert most < 0.6
     assert len({row["summary"] for row in rows}) == len(rows)
-    measured = load_generator().measures(rows)
+    measured = load_generator("make_demo_dialogues").measures(rows)
     assert measured["dialogue distinct-2"] > 0.3
     assert measured["summary distinct-2"] > 0.4
 
