@@ -14,7 +14,7 @@ from typing import Annotated
 
 import typer
 
-from dadeum import __version__, cli_compare, cli_data, cli_ship
+from dadeum import __version__, cli_ask, cli_compare, cli_data, cli_index, cli_ship
 from dadeum.core.errors import DadeumError, RecipeError
 from dadeum.core.messages import current_language, text
 from dadeum.core.recipe import Recipe
@@ -24,13 +24,17 @@ from dadeum.targets import DataFile, Folder, Override, Profile, RecipeName, RunF
 from dadeum.terminal import bars, out, prepare_models, say, show_error, show_plan
 
 INTERRUPTED = 130
+_WITHOUT_A_RUN = {"data", "export", "push", "models", "index", "ask"}
+"""Commands that begin anew when they were stopped: there is no run to resume."""
 app = typer.Typer(no_args_is_help=True, add_completion=False, help=text("cli.help.app"), pretty_exceptions_enable=False)
 recipes_app = typer.Typer(no_args_is_help=True, help=text("cli.help.recipes"))
 app.add_typer(cli_data.app, name="data")
 app.add_typer(recipes_app, name="recipes")
 app.add_typer(cli_ship.models_app, name="models")
+app.add_typer(cli_index.app, name="index")
 app.add_typer(cli_compare.app)  # without a name: its commands are ours
 app.add_typer(cli_ship.app)
+app.add_typer(cli_ask.app)
 
 
 @app.callback(invoke_without_command=True)
@@ -115,10 +119,13 @@ def recipes_copy(name: RecipeName, to: Annotated[Path, typer.Argument()] = Path(
         raise RecipeError("cli.file_exists", path=target)
     target.parent.mkdir(parents=True, exist_ok=True)
     recipe = load_recipe(source)
-    for item in recipe.data.sources:
-        relative = Path(item.path).relative_to(source.parent)
-        (target.parent / relative).parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(item.path, target.parent / relative)
+    for path in recipe.data.paths:
+        copied = target.parent / path.relative_to(source.parent)
+        copied.parent.mkdir(parents=True, exist_ok=True)
+        if path.is_dir():
+            shutil.copytree(path, copied, dirs_exist_ok=True)
+        else:
+            shutil.copyfile(path, copied)
     shutil.copyfile(source, target)
     say("cli.copied", path=target)
 
@@ -171,5 +178,5 @@ def main() -> None:
         # Typer turns Ctrl-C into an exit and says nothing.
         if isinstance(stop, SystemExit) and stop.code != INTERRUPTED:
             raise
-        say("cli.stopped" if {"data", "export", "push", "models"} & set(sys.argv[1:2]) else "cli.interrupted")
+        say("cli.stopped" if _WITHOUT_A_RUN & set(sys.argv[1:2]) else "cli.interrupted")
         sys.exit(INTERRUPTED)

@@ -1,4 +1,4 @@
-"""`dadeum compare` and `dadeum ensemble`: several runs beside each other, and several runs made into one."""
+"""`dadeum compare`, `votes` and `ensemble`: several runs beside each other, by people too, and made into one."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from rich.table import Table
 from dadeum.core.errors import RunError
 from dadeum.core.messages import current_language, text
 from dadeum.core.pages import printable
-from dadeum.core.run import Run
+from dadeum.core.run import Run, write_json, write_jsonl
 from dadeum.targets import writable
 from dadeum.terminal import bars, out, prepare_models, say
 
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from dadeum.evaluation.comparison.table import Grid
 
 app = typer.Typer()
+votes_app = typer.Typer(no_args_is_help=True, help=text("compare.votes.help"))
+app.add_typer(votes_app, name="votes")
 RunFolders = Annotated[list[Path], typer.Argument(help=text("compare.help_runs"))]
 _STYLES = {"chosen": "bold", "worse": "dim", "baseline": "dim"}
 
@@ -78,6 +80,51 @@ def _show_pair(first: Run, second: Run) -> None:
     # The last line is a conclusion of its own, by a test that few rows deceive: the table has one.
     for line in describe(compare_two(first, second), current_language())[:-1]:
         out.print(line, markup=False, soft_wrap=True)
+
+
+@votes_app.command("make", help=text("compare.votes.help_make"))
+def votes_make(
+    first: Annotated[Path, typer.Argument(metavar="RUN_A", help=text("compare.votes.help_run"))],
+    second: Annotated[Path, typer.Argument(metavar="RUN_B", help=text("compare.votes.help_run"))],
+    file: Annotated[Path, typer.Option("--out", help=text("compare.votes.help_csv"))] = Path("votes.csv"),
+    rows: Annotated[int, typer.Option(min=1, help=text("compare.votes.help_rows"))] = 50,
+    seed: Annotated[int, typer.Option(help=text("compare.votes.help_seed"))] = 42,
+) -> None:
+    from dadeum.evaluation.comparison.votes import draw_vote
+    from dadeum.evaluation.comparison.votes_files import MOST_IN_A_CELL, too_long, write_vote
+
+    vote = draw_vote(Run.open(first), Run.open(second), rows, seed)
+    page, key = write_vote(vote, file)
+    say("compare.votes.made", num=len(vote.rows), same=vote.key.num_same, rest=vote.key.num_not_drawn)
+    if num := too_long(vote.rows):
+        say("compare.votes.too_long", num=num, most=MOST_IN_A_CELL, page=page)
+    say("compare.votes.where", page=page, csv=file, secret=key)
+
+
+@votes_app.command("read", help=text("compare.votes.help_read"))
+def votes_read(
+    files: Annotated[list[Path], typer.Argument(help=text("compare.votes.help_files"))],
+    key: Annotated[Path | None, typer.Option(help=text("compare.votes.help_key"))] = None,
+    result: Annotated[Path | None, typer.Option("--out", help=text("compare.votes.help_result"))] = None,
+    preferences: Annotated[Path | None, typer.Option(help=text("compare.votes.help_preferences"))] = None,
+) -> None:
+    from dadeum.evaluation.comparison import votes_result
+    from dadeum.evaluation.comparison.votes_files import find_key, read_key
+    from dadeum.evaluation.comparison.votes_words import sentences
+
+    known = read_key(key or find_key(files[0]))
+    found, given = votes_result.judge_votes(known, files)
+    for line in sentences(found):
+        out.print(printable(line), markup=False, soft_wrap=True)
+    target = result or files[0].with_name(f"{known.vote}.result.json")
+    write_json(target, found.model_dump(mode="json"))
+    say("compare.votes.written", path=target)
+    if preferences is not None:
+        pairs = votes_result.preferences(known, given)
+        write_jsonl(preferences, pairs)
+        say("compare.votes.preferences", num=len(pairs), path=preferences)
+        if without := sum(not row.prompt for row in known.rows):
+            say("compare.votes.no_pairs", num=without)
 
 
 @app.command(help=text("ensemble.help.command"))

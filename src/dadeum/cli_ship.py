@@ -27,7 +27,8 @@ def export(run_folder: RunFolder, format: Format = None) -> None:
     from dadeum.serving.export import export as ship
 
     exported = ship(recipe, run, format)
-    say("cli.exported", folder=exported.folder, size=exported.size_mb, difference=exported.largest_logit_difference)
+    told = "export.retrieve.vectors" if recipe.task.type == "retrieve" else "cli.exported"
+    say(told, folder=exported.folder, size=exported.size_mb, difference=exported.largest_logit_difference)
     if exported.format == "ollama":
         say("cli.ollama_next", folder=exported.folder, name=recipe.export.name or recipe.name)
 

@@ -12,6 +12,7 @@ from dadeum.core.examples import SPLITS
 from dadeum.core.progress import Progress, silent
 from dadeum.core.recipe import Recipe
 from dadeum.core.run import Run, file_hash
+from dadeum.core.task import Answer
 from dadeum.models.fresh import folder_in, is_fresh
 
 
@@ -37,7 +38,7 @@ def build_and_check(recipe: Recipe, run: Run, progress: Progress = silent) -> No
 def build(recipe: Recipe, run: Run, progress: Progress = silent) -> None:
     from dadeum.data.build import build_data
 
-    outputs = [run.split_path(name) for name in (*SPLITS, "removed")]
+    outputs = [run.split_path(name) for name in (*SPLITS, "removed", *(["chunks"] if recipe.data.corpus else []))]
     outputs += [folder_in(run)] if is_fresh(recipe.model) else []
     run.step("data.build", data_inputs(recipe), lambda: build_data(recipe, run, progress), outputs=outputs)
 
@@ -97,12 +98,29 @@ def data_inputs(recipe: Recipe) -> list[Any]:
     """What decides the examples: the files' contents and everything said about them."""
     paths = [Path(source.path) for source in recipe.data.sources]
     # A missing file is for `build_data` to explain, with the nearest name.
-    hashes = [file_hash(path) if path.is_file() else None for path in paths]
+    hashes: list[Any] = [file_hash(path) if path.is_file() else None for path in paths]
+    if recipe.data.corpus:
+        hashes.append(_question_inputs(recipe))
     return [hashes, _plain(recipe, "data", "task", "render", "seed"), recipe.model.base]
 
 
+def _question_inputs(recipe: Recipe) -> list[Any]:
+    """Documents, what answers the questions, and the retriever that finds what is shown."""
+    files = [file for path in recipe.data.paths for file in (sorted(path.rglob("*")) if path.is_dir() else [path])]
+    hashes: list[Any] = [[str(file), file_hash(file)] for file in files if file.is_file()]
+    if isinstance(recipe.task, Answer) and recipe.task.retriever:
+        from dadeum.data.questions.search import hybrid_of, is_served_alone, open_retriever
+
+        retriever, its_recipe = open_retriever(Path(recipe.task.retriever))
+        hashes += [weights_hash(its_recipe, retriever), str(hybrid_of(retriever)), is_served_alone(retriever)]
+    return hashes
+
+
 def data_hashes(run: Run) -> list[str]:
-    return [file_hash(run.require(run.split_path(split), "data build")) for split in SPLITS]
+    """Of the splits, and of the chunks that questions are asked about, where there are any."""
+    chunks = run.split_path("chunks")
+    hashes = [file_hash(run.require(run.split_path(split), "data build")) for split in SPLITS]
+    return [*hashes, *([file_hash(chunks)] if chunks.is_file() else [])]
 
 
 def weights_hash(recipe: Recipe, run: Run) -> list[str]:

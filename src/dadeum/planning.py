@@ -15,14 +15,19 @@ from dadeum.core.examples import Example
 from dadeum.core.findings import Finding
 from dadeum.core.messages import text
 from dadeum.core.recipe import Recipe
-from dadeum.core.stages import AnyStage, Online, OnPairs, Seq2Seq, Sft
+from dadeum.core.stages import AnyStage, Contrastive, Online, OnPairs, Seq2Seq, Sft
+from dadeum.core.task import Answer, Retrieve
 
 if TYPE_CHECKING:
+    from dadeum.data.lengths.question_tokens import QuestionCounter
     from dadeum.data.lengths.tokens import TokenCounter
     from dadeum.data.repairs.cleaning import StepCount
     from dadeum.models.render import Fitted
     from dadeum.models.size import Size
+    from dadeum.training.amounts import Amount
     from dadeum.training.fit import Fit
+
+    Counter = TokenCounter | QuestionCounter
 
 
 @dataclass(frozen=True)
@@ -69,6 +74,8 @@ class Plan:
     """Sentences about what was guessed or chosen."""
     lengths: Lengths | None = None
     stages: list[StageCost] = field(default_factory=list)
+    chunk_tokens: list[int] = field(default_factory=list)
+    """Of every chunk of the corpus; empty for tasks without documents."""
     findings: list[Finding] = field(default_factory=list)
     problems: list[DadeumError] = field(default_factory=list)
 
@@ -77,7 +84,7 @@ def plan(recipe: Recipe) -> Plan:
     """Never raises for a user's mistake: each one stands in `problems`."""
     from dadeum.evaluation.gates import check_gates_syntax
     from dadeum.evaluation.judge import judge_note, judge_problems
-    from dadeum.serving.preflight import export_problems
+    from dadeum.serving.preflight import export_problems, licence_notes
     from dadeum.training.arguments import check_stages
 
     found = Plan()
@@ -88,32 +95,32 @@ def plan(recipe: Recipe) -> Plan:
     if counter:
         found.notes += _surprises(counter, rows)
     if counter and rows:
-        _lengths(recipe, rows, found)
+        _lengths(recipe, rows, counter, found)
         _cost(counter.recipe, rows, counter, found)
-    _licence(recipe, found)
+    found.notes += licence_notes(recipe)
     told = {problem.key for problem in found.problems}  # a base that cannot be read was told already
     found.problems += [problem for problem in export_problems(recipe) if problem.key not in told]
     return found
 
 
-def _surprises(counter: TokenCounter, splits: dict[str, list[Fitted]]) -> list[str]:
+def _surprises(counter: Counter, splits: dict[str, list[Fitted]]) -> list[str]:
     """What the model's family does that people do not expect; of a default system text only where it comes in."""
     prompts = [row.example.prompt for rows in splits.values() for row in rows if row.example]
     always = bool(prompts) and all(prompt[0]["role"] == "system" for prompt in prompts)
     return [str(note) for note in counter.notes if not (always and note.key == "models.families.default_system")]
 
 
-def _tokenizer(recipe: Recipe, found: Plan) -> TokenCounter | None:
-    from dadeum.data.lengths.tokens import TokenCounter
+def _tokenizer(recipe: Recipe, found: Plan) -> Counter | None:
+    from dadeum.data.lengths.tokens import counter_of
 
     try:
-        return TokenCounter(recipe)
+        return counter_of(recipe)
     except DadeumError as error:
         found.problems.append(error)
         return None
 
 
-def _data(recipe: Recipe, counter: TokenCounter | None, found: Plan) -> dict[str, list[Fitted]]:
+def _data(recipe: Recipe, counter: Counter | None, found: Plan) -> dict[str, list[Fitted]]:
     """Token counts of each split's rows, as `data build` would write them; {} when they cannot be made."""
     from dadeum.data.check import blocking, find_problems
     from dadeum.data.prepare import prepare
@@ -134,10 +141,17 @@ def _data(recipe: Recipe, counter: TokenCounter | None, found: Plan) -> dict[str
     found.cleaned = prepared.steps
     found.used = prepared.labels
     found.notes += prepared.notes
+    found.chunk_tokens = [chunk.num_tokens for chunk in prepared.passages.chunks] if prepared.passages else []
     return prepared.limited.fitted if prepared.limited else {}
 
 
-def _lengths(recipe: Recipe, splits: dict[str, list[Fitted]], found: Plan) -> None:
+def _lengths(recipe: Recipe, splits: dict[str, list[Fitted]], counter: Counter, found: Plan) -> None:
+    from dadeum.training.question_amounts import length_notes, prompt_notes
+
+    if isinstance(recipe.task, Retrieve):
+        found.notes += length_notes(recipe, splits, counter)  # type: ignore[arg-type]
+        return
+    found.notes += prompt_notes(splits) if isinstance(recipe.task, Answer) else []
     rows = [row for split in splits.values() for row in split]
     lengths = sorted(row.prompt_tokens + row.answer_tokens for row in rows)
 
@@ -162,13 +176,14 @@ def _shared_prefix(counter: TokenCounter, rows: list[Fitted]) -> int:
     return common_prefix([counter.renderer.prompt_ids(row.example.prompt) for row in rows[:20] if row.example])
 
 
-def _cost(recipe: Recipe, splits: dict[str, list[Fitted]], counter: TokenCounter, found: Plan) -> None:
+def _cost(recipe: Recipe, splits: dict[str, list[Fitted]], counter: Counter, found: Plan) -> None:
     """Steps, tokens, memory and time of every stage; also finds adapter targets that match nothing."""
     from dadeum.models.precision import choose_precision
     from dadeum.models.size import measure_size
+    from dadeum.training.question_amounts import contrastive_amount
 
     try:
-        size = measure_size(recipe.model)
+        size = measure_size(recipe.model, embeds=isinstance(recipe.task, Retrieve))
         precision = choose_precision(recipe.model.precision)
     except DadeumError as error:
         found.problems.append(error)
@@ -180,7 +195,11 @@ def _cost(recipe: Recipe, splits: dict[str, list[Fitted]], counter: TokenCounter
     rate = precision.gflops.get(precision.dtype)
     for stage in recipe.stages:
         try:
-            found.stages.append(_stage(recipe, stage, size, precision.dtype, rate, splits, counter))
+            if isinstance(stage, Contrastive):
+                made = contrastive_amount(recipe, stage, splits, found.chunk_tokens, counter)  # type: ignore[arg-type]
+                found.stages.append(_of_amount(recipe, stage, size, precision.dtype, rate, made))
+                continue
+            found.stages.append(_stage(recipe, stage, size, precision.dtype, rate, splits, counter))  # type: ignore[arg-type]
         except DadeumError as error:
             found.problems.append(error)
 
@@ -195,18 +214,13 @@ def _stage(
     counter: TokenCounter,
 ) -> StageCost:
     from dadeum.models.render import Renderer
-    from dadeum.models.size import training_seconds
     from dadeum.training.arguments import steps_per_epoch
     from dadeum.training.instructions import rows_per_epoch
 
     if isinstance(stage, OnPairs | Online) and isinstance(counter.renderer, Renderer):
         from dadeum.training.amounts import amount
-        from dadeum.training.fit import fit
 
-        made = amount(recipe, stage, splits, counter.renderer)
-        seconds = training_seconds(recipe, size, made.computed, rate) if rate else None
-        memory = fit(recipe, stage, dtype, made.rows)
-        return StageCost(stage.name, made.steps, made.tokens, seconds, memory, tuple(made.notes))
+        return _of_amount(recipe, stage, size, dtype, rate, amount(recipe, stage, splits, counter.renderer))
     rows, copies = splits["train"], rows_per_epoch(stage, 1)
     return StageCost(
         name=stage.name,
@@ -215,6 +229,15 @@ def _stage(
         seconds=copies * _seconds(recipe, stage, size, rows, counter, rate) if rate else None,
         memory=_memory(recipe, stage, dtype, rows, counter),
     )
+
+
+def _of_amount(recipe: Recipe, stage: AnyStage, size: Size, dtype: str, rate: float | None, made: Amount) -> StageCost:
+    from dadeum.models.size import training_seconds
+    from dadeum.training.fit import fit
+
+    seconds = training_seconds(recipe, size, made.computed, rate) if rate else None
+    memory = fit(recipe, stage, dtype, made.rows)
+    return StageCost(stage.name, made.steps, made.tokens, seconds, memory, tuple(made.notes))
 
 
 def _seconds(
@@ -267,29 +290,3 @@ def _rates(gflops: dict[str, float]) -> str:
     if not gflops:
         return ""
     return "(" + ", ".join(f"{name} {rate:.0f} GFLOP/s" for name, rate in gflops.items()) + ")"
-
-
-def _licence(recipe: Recipe, found: Plan) -> None:
-    from dadeum.models.fresh import is_fresh
-    from dadeum.models.licences import licence_of
-    from dadeum.models.load import remote_code_note
-    from dadeum.serving.export import export_name
-
-    if note := remote_code_note(recipe.model):
-        found.notes.append(note)
-    if is_fresh(recipe.model):
-        found.notes.append(text("models.seq2seq.fresh"))
-        return
-    licence = licence_of(recipe.model.base)
-    if licence is None:
-        found.notes.append(text("plan.licence_unknown", base=recipe.model.base))
-        return
-    use = text({True: "plan.commercial", False: "plan.non_commercial", None: "plan.depends"}[licence.commercial])
-    found.notes.append(text("plan.licence", base=recipe.model.base, licence=licence.name, use=use, url=licence.url))
-    found.notes += licence.clauses()
-    try:
-        name = export_name(recipe)
-    except DadeumError:  # stands among the problems of the export
-        return
-    if licence.required_prefix:
-        found.notes.append(text("plan.prefix", prefix=licence.required_prefix, name=name))

@@ -28,6 +28,8 @@ DataFile = Annotated[Path | None, typer.Option("--data", help=text("cli.help.dat
 Override = Annotated[list[str] | None, typer.Option("--set", help=text("cli.help.set"))]
 Folder = Annotated[Path | None, typer.Option("--out", help=text("cli.help.out"))]
 RunFolder = Annotated[Path, typer.Argument(help=text("cli.help.run_folder"))]
+IndexPlace = Annotated[str, typer.Option("--index", help=text("cli.help.index_place"))]
+IndexName = Annotated[str, typer.Option("--name", help=text("cli.help.index_name"))]
 
 
 def are_files(targets: Sequence[str]) -> bool:

@@ -21,7 +21,7 @@ HANGUL = re.compile("[가-힣ㄱ-ㅎㅏ-ㅣ]")
 # Korean in these is a fact about the language or about Korean files, not something said to the user.
 LINGUISTIC = (
     "core/korean", "core/mojibake.py", "core/speech.py", "core/personal.py", "tasks/", "data/reading/columns.py",
-    "data/texts/boilerplate.py", "data/checks/", "data/formats/",
+    "data/texts/boilerplate.py", "data/texts/mixture.py", "data/checks/", "data/formats/",
 )  # fmt: skip
 
 

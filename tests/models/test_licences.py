@@ -35,6 +35,11 @@ def test_exaone_is_for_research_and_its_output_too():
         ("Qwen/Qwen2.5-3B-Instruct", "Qwen Research License"),
         ("Qwen/Qwen2.5-32B-Instruct", "Apache-2.0 or Qwen licence, by size"),
         ("smollm2-135m", "Apache-2.0"),
+        ("minilm-l6", "Apache-2.0"),
+        ("BAAI/bge-m3", "MIT"),
+        ("nlpai-lab/KoE5", "MIT"),
+        ("intfloat/multilingual-e5-small", "MIT"),
+        ("models/ko-sroberta-multitask", "not named on the card (unverified)"),
     ],
 )
 def test_terms_go_with_the_weights(base, name):

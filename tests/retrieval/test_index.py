@@ -251,3 +251,61 @@ def test_a_url_is_a_database_and_anything_else_a_folder() -> None:
     assert is_database("postgresql://user@host/db")
     assert not is_database("runs/index")
     assert not is_database(Path("index"))
+
+
+# -- what an index remembers --------------------------------------------------------------------
+def test_how_it_is_searched_and_made_is_kept(folder: Path) -> None:
+    index = Index.open(folder, FakeEncoder())
+    index.meaning_weight, index.method, index.settings = 0.5, "scores", {"by": "meaning", "made": {"size": 256}}
+    index.save()
+    again = Index.open(folder, FakeEncoder())
+    assert (again.method, again.settings, again.preferred) == ("scores", index.settings, "meaning")
+    question = [TEXTS["건강"][1]]
+    assert again.search(question) == again.search(question, by="meaning")
+    assert Index.open(folder).way() == "words"  # no model at hand
+    facts = Index.open(folder).facts()
+    assert (facts.num_chunks, facts.model, facts.dimensions, facts.fusion.method) == (5, "fake", 16, "scores")
+    assert facts.num_bytes == sum(path.stat().st_size for path in folder.iterdir() if path.suffix != ".lock")
+
+
+def test_words_and_meaning_are_put_together_by_the_method_that_was_chosen(folder: Path) -> None:
+    index, question = Index.open(folder, FakeEncoder()), ["월세 지원"]
+    by_ranks = index.search(question, by="both")
+    index.method = "scores"
+    assert index.search(question, by="both") != by_ranks
+
+
+def test_ids_of_chosen_documents(folder: Path) -> None:
+    found = Index.open(folder).chunk_ids({"주거", "없음"})
+    assert found == {"주거": ["주거#p1", "주거#p2"]}
+
+
+def test_check_finds_what_a_hash_cannot(tmp_path: Path) -> None:
+    class TooLong(FakeEncoder):
+        def _vector(self, text: str) -> np.ndarray:
+            return super()._vector(text) * (3 if "전세" in text else 1)
+
+    index = Index.create(tmp_path / "index", TooLong())
+    index.add(chunks_of("주거"))
+    index.save()
+    with pytest.raises(ModelError, match="1개"):
+        index.check()
+
+
+def test_check_reads_every_byte_that_a_quick_opening_leaves_alone(folder: Path) -> None:
+    path = folder / "vectors-1.npy"
+    content = bytearray(path.read_bytes())
+    content[-1] ^= 1
+    path.write_bytes(content)
+    opened = open_index(folder, None, verify=False)
+    with pytest.raises(RunError, match=r"vectors-1\.npy"):
+        opened.check()
+
+
+def test_the_same_model_in_another_folder_is_the_same_model(tmp_path: Path) -> None:
+    index = Index.create(tmp_path / "index", FakeEncoder("/old/model", "sha256:abc"))
+    index.add(chunks_of("주거"))
+    index.save()
+    Index.open(tmp_path / "index", FakeEncoder("/new/model", "sha256:abc"))
+    with pytest.raises(ModelError, match="sha256:other"):
+        Index.open(tmp_path / "index", FakeEncoder("/old/model", "sha256:other"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import tempfile
@@ -11,7 +12,9 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
+from dadeum.cli import app
 from dadeum.core.errors import DadeumError, DataError, ModelError, RunError
 from dadeum.retrieval.index import Index
 from dadeum.retrieval.places import create_index, open_index
@@ -172,3 +175,49 @@ def test_a_password_is_never_shown() -> None:
 def test_a_name_is_an_identifier() -> None:
     with pytest.raises(DataError, match="drop table"):
         open_index("postgresql://localhost:1/db", None, "x; drop table y")
+
+
+def test_what_an_index_remembers_and_whether_it_is_whole(url: str, name: str) -> None:
+    index = create_index(url, FakeEncoder(), name)
+    index.add(chunks_of("건강"))
+    index.meaning_weight, index.method, index.settings = 0.5, "scores", {"by": "both", "크기": 256}
+    index.save()
+    index.close()
+    index = open_index(url, None, name)
+    facts = index.facts()
+    assert (facts.num_chunks, facts.model, facts.revision, facts.dimensions) == (3, "fake", "1", 16)
+    assert (facts.fusion.method, facts.fusion.weight, facts.num_bytes > 0) == ("scores", 0.5, True)
+    assert (index.settings, index.preferred) == ({"by": "both", "크기": 256}, "both")
+    assert index.chunk_ids(["건강", "없음"]) == {"건강": ["건강#p1", "건강#p2", "건강#p3"]}
+    index.check()
+    for damage in (f"DELETE FROM {name}_words WHERE place = 2", f"UPDATE {name}_chunks SET vector = NULL"):
+        with psycopg.connect(url) as other:
+            other.execute(damage)
+        with pytest.raises(RunError, match=name):
+            index.check()
+    index.close()
+
+
+def test_the_command_line_builds_asks_grows_and_shrinks_it(
+    url: str, name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DADEUM_LANG", "en")
+    runner, place = CliRunner(), ["--index", url, "--name", name]
+    corpus = tmp_path / "corpus.json"
+    corpus.write_text(json.dumps({key: " ".join(texts) for key, texts in TEXTS.items()}, ensure_ascii=False))
+
+    def said(*arguments: str) -> str:
+        result = runner.invoke(app, [*arguments, *place])
+        if result.exception is not None:
+            raise result.exception
+        return result.output.replace("\n", " ")
+
+    assert "2 documents, 2 chunks" in said("index", "build", str(corpus))
+    assert "1. 주거 · p.1 · BM25" in said("ask", "월세는 누가 신청하나요?", "-k", "1")
+    assert "left as they are" in said("index", "add", str(corpus))
+    assert "Removed 1 chunks. 1 chunks in all" in said("index", "remove", "주거")
+    listed = said("index", "list")
+    assert name in listed and "words (BM25) only" in listed and "건강" in listed and "주거" not in listed
+    assert "sound" in said("index", "check")
+    with pytest.raises(RunError, match=name):
+        said("index", "build", str(corpus))

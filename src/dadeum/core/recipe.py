@@ -6,6 +6,7 @@ Every field has its meaning, unit and effect under it; unknown keys are refused 
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
@@ -140,6 +141,12 @@ class Data(Section):
     split: Split = Split()
     seed: int | None = None
     """Seed of samples and split; None: the recipe's. Give it to compare runs of several seeds on the same rows."""
+
+    @property
+    def paths(self) -> list[Path]:
+        """Every file and folder that is read: rows, what answers them, documents."""
+        rows = [name for source in self.sources for name in (source.path, source.relevant) if name]
+        return [Path(name) for name in (*rows, *(self.corpus.sources if self.corpus else ()))]
 
 
 class Checks(Section):

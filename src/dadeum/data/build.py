@@ -20,6 +20,7 @@ from dadeum.data.prepare import Prepared, prepare
 from dadeum.data.reading.columns import FieldMap
 from dadeum.data.repairs.cleaning import StepCount
 from dadeum.data.rows import Removed
+from dadeum.documents.stored import write_chunks
 from dadeum.models.fresh import folder_in
 
 __all__ = ["REMOVED_SCHEMA", "BuildResult", "build_data", "prepare", "removed_table"]
@@ -56,14 +57,16 @@ def build_data(recipe: Recipe, run: Run, progress: Progress = silent, fits: Fits
     started = time.perf_counter()
     if fits is None:
         # Imported here: tokenizers are slow to load and need the model.
-        from dadeum.data.lengths.tokens import TokenCounter
+        from dadeum.data.lengths.tokens import counter_of
 
-        fits = TokenCounter(recipe)
+        fits = counter_of(recipe)
     prepared = prepare(recipe, fits, progress)
     if isinstance(fits, Learner) and fits.made:
         keep_base(fits.made, run)
     for name, examples in prepared.examples.items():
         _write(to_table(examples), run, name)
+    if prepared.passages:
+        write_chunks(run.split_path("chunks"), prepared.passages.chunks)
     _write(removed_table([*prepared.removed, *prepared.changed]), run, "removed")
     run.record("data", _record(prepared, run))
     seconds = round(time.perf_counter() - started, 2)
@@ -96,6 +99,7 @@ def _write(table: pa.Table, run: Run, name: str) -> None:
 
 def _record(prepared: Prepared, run: Run) -> dict[str, Any]:
     """What the manifest holds under `data`."""
+    tables = [*prepared.examples, "removed", *(["chunks"] if prepared.passages else [])]
     return {
         "rows_in": prepared.rows_in,
         "used": prepared.used,
@@ -104,8 +108,9 @@ def _record(prepared: Prepared, run: Run) -> dict[str, Any]:
         "clean": [{"step": step.step, "changed": step.changed, "removed": step.removed} for step in prepared.steps],
         "labels": prepared.labels,
         "token_lengths": asdict(prepared.limited.lengths) if prepared.limited else None,
+        "corpus": asdict(prepared.passages.facts) if prepared.passages else None,
         "notes": prepared.notes,
         "sources": {source.name: asdict(source) for source in prepared.sources},
-        "sha256": {name: file_hash(run.split_path(name)) for name in [*prepared.examples, "removed"]},
+        "sha256": {name: file_hash(run.split_path(name)) for name in tables},
         "seconds": {step: round(value, 3) for step, value in prepared.seconds.items()},
     }

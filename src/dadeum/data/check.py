@@ -20,8 +20,11 @@ from dadeum.data.context import Context, Tokens, listed
 from dadeum.data.engine import keeping_objects
 from dadeum.data.lengths.token_lengths import TokenLengths
 from dadeum.data.nearest import nearest
+from dadeum.data.passages.corpus import Facts, Passages
 from dadeum.data.results import write_results
+from dadeum.data.texts.asked import statistics
 from dadeum.data.texts.scanning import scan
+from dadeum.documents.stored import read_chunks
 from dadeum.models.fresh import in_run
 
 _PACKAGE = "data.checks"
@@ -45,14 +48,16 @@ def check_data(recipe: Recipe, run: Run, progress: Progress = silent, tokens: To
     started = time.perf_counter()
     refuse_unknown_checks(recipe)
     if tokens is None:
-        from dadeum.data.lengths.tokens import TokenCounter
+        from dadeum.data.lengths.tokens import counter_of
 
-        tokens = TokenCounter(in_run(recipe, run))
+        tokens = counter_of(in_run(recipe, run))
     counted = run.manifest().get("data", {}).get("token_lengths")
     lengths = TokenLengths(**counted) if counted else None
     with keeping_objects():
         splits = {split: read_examples(run.require(run.split_path(split), "data build")) for split in SPLITS}
-        context = context_of(recipe, splits, tokens, lengths)
+        context = context_of(recipe, splits, tokens, lengths, _passages(run))
+        if context.asked:
+            run.record("questions", statistics(context.asked, context.passages))
         findings = run_checks(context, progress)
     write_results(run.folder, context, findings, time.perf_counter() - started, recipe.name)
     for error in blocking(recipe, findings):
@@ -65,10 +70,11 @@ def find_problems(
     examples: dict[str, list[Example]],
     tokens: Tokens | None = None,
     lengths: TokenLengths | None = None,
+    passages: Passages | None = None,
 ) -> list[Finding]:
-    """Findings on examples in memory, worst first. Without `tokens` and `lengths`, checks that need them are silent."""
+    """Findings on examples in memory, worst first. Without `tokens` and the like, checks that need them are silent."""
     refuse_unknown_checks(recipe)
-    return run_checks(context_of(recipe, examples, tokens, lengths))
+    return run_checks(context_of(recipe, examples, tokens, lengths, passages))
 
 
 def context_of(
@@ -76,9 +82,19 @@ def context_of(
     splits: dict[str, list[Example]],
     tokens: Tokens | None = None,
     lengths: TokenLengths | None = None,
+    passages: Passages | None = None,
 ) -> Context:
     """What checks see of a recipe's data."""
-    return Context(splits, recipe.task.type, recipe, recipe.checks, tokens=tokens, lengths=lengths, seed=recipe.seed)
+    return Context(
+        splits, recipe.task.type, recipe, recipe.checks, tokens=tokens, lengths=lengths, passages=passages,
+        seed=recipe.seed,
+    )  # fmt: skip
+
+
+def _passages(run: Run) -> Passages | None:
+    """What the run's questions are asked about; None for tasks without documents."""
+    path = run.split_path("chunks")
+    return Passages(read_chunks(path), Facts()) if path.is_file() else None
 
 
 def run_checks(context: Context, progress: Progress = silent, only: Sequence[str] | None = None) -> list[Finding]:

@@ -18,6 +18,8 @@ from dadeum.data.lengths.token_lengths import TokenLengths
 from dadeum.data.rows import Removed
 from dadeum.data.similar.fingerprints import MAX_TEXTS, Memory
 from dadeum.data.similar.pairs import Pairs, pairs_of
+from dadeum.data.texts.asked import TASKS as TASKS_WITH_DOCUMENTS
+from dadeum.data.texts.asked import Asked, Documents, asked_of
 from dadeum.data.texts.sentences import Sentences, analyse_answers
 from dadeum.tasks.decide import Parsed, parse
 
@@ -52,6 +54,8 @@ class Context:
     """None: token_length is silent."""
     budgets: list[Budget] = field(default_factory=list)
     """Token counts under each tokenizer that was asked for; empty: token_budget is silent."""
+    passages: Documents | None = None
+    """What questions are asked about; None: checks that compare questions with it are silent."""
     full: bool = False
     """Slow checks look at every row and not at a sample."""
     seed: int = 42
@@ -101,6 +105,13 @@ class Context:
         """The answers' sentences with their speech levels; of a sample of the rows unless `full`."""
         examples = [example for _, example in self.placed]
         return analyse_answers(examples, self.full, self.seed, is_text=self.task == "text")
+
+    @cached_property
+    def asked(self) -> list[Asked]:
+        """Questions about documents; empty for other tasks, and for a file whose rows name no documents."""
+        if self.task not in TASKS_WITH_DOCUMENTS:
+            return []
+        return asked_of(self.placed, self.passages, is_run=self.recipe is not None)
 
     @property
     def decision(self) -> Decide | None:

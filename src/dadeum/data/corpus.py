@@ -23,6 +23,8 @@ from dadeum.data.formats._recognise import recognise
 from dadeum.data.formats.base import Layout
 from dadeum.data.formats.retrieval import IdMap, join, map_in, read_maps
 from dadeum.data.nearest import nearest
+from dadeum.data.passages.beside import holds_chunks, passages_beside, told, without_texts
+from dadeum.data.passages.corpus import Passages
 from dadeum.data.reading.sources import existing, read_source
 from dadeum.data.rows import BadRow, Removed, Table
 
@@ -80,6 +82,8 @@ class Corpus:
     """Rows that could not become an Example, with the reason."""
     notes: list[Message] = field(default_factory=list)
     """What was guessed: format, columns, task, splits."""
+    passages: Passages | None = None
+    """Chunks or documents in files beside the questions that are asked about them."""
 
 
 def read_corpus(files: Sequence[Given], task: str | None = None, progress: Progress = silent) -> Corpus:
@@ -92,21 +96,30 @@ def read_corpus(files: Sequence[Given], task: str | None = None, progress: Progr
     files = [replace(given, path=existing(given.path, "data.no_such_file")) for given in files]
     reading = _Reading(task)
     maps: list[IdMap] = []
+    beside: list[tuple[Table, Given, str | None]] = []
     with keeping_objects():
         for number, (given, name) in enumerate(zip(files, source_names(files), strict=True), start=1):
             split = given.split or (split_in(given.path) if len(files) > 1 else None)
             found = _open(given, name, split)
-            if isinstance(found, Table):
+            if isinstance(found, Table) and len(files) > 1 and holds_chunks(found):
+                beside.append((found, given, split))
+            elif isinstance(found, Table):
                 reading.take(found, given, split, (given.path,))
             else:
                 maps += found
             progress("data.progress.read", number, len(files))
+        passages = passages_beside([table.path for table, _, _ in beside] if reading.asks else [], maps, reading.asks)
+        if reading.asks:
+            reading.notes += told(passages)
+            maps, beside = without_texts(maps), []
+        for table, given, split in beside:
+            reading.take(table, given, split, (given.path,))
         for joined in join(maps):
             given = next(given for given in files if given.path == joined.table.path)
             paths = tuple(dict.fromkeys(member.path for member in joined.members))
             reading.notes += joined.notes
             reading.take(joined.table, given, joined.split, paths)
-    return Corpus(reading.task or "text", reading.splits, reading.files, reading.unread, reading.notes)
+    return Corpus(reading.task or "text", reading.splits, reading.files, reading.unread, reading.notes, passages)
 
 
 def source_names(files: Sequence[Given]) -> list[str]:
@@ -149,6 +162,8 @@ class _Reading:
     notes: list[Message] = field(default_factory=list)
     guessed_by: Path | None = None
     """The file that the task was guessed from; None when the user named it."""
+    asks: bool = False
+    """Some file's questions name what answers them."""
     shared: dict[str, str] = field(default_factory=dict)
 
     def take(self, table: Table, given: Given, split: str | None, paths: Sequence[Path]) -> None:
@@ -158,6 +173,7 @@ class _Reading:
         task = self.task if self.guessed_by is None else None
         name, module, layout = recognise(table, task, given.label)
         self._agree_on_task(table.path, layout)
+        self.asks = self.asks or (name == "question_answer" and "document" in layout.at)
         beside = find_beside(table, layout)
         num_rows = table.num_rows
         done = convert_rows(table, module, layout, beside, split, self.shared)

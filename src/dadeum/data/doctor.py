@@ -17,6 +17,7 @@ from dadeum.data.context import Context
 from dadeum.data.corpus import Corpus, Given, read_corpus
 from dadeum.data.engine import keeping_objects
 from dadeum.data.results import not_run, skipped_checks, write_results
+from dadeum.data.texts.asked import told
 from dadeum.data.texts.scanning import CHECKS
 
 if TYPE_CHECKING:
@@ -59,7 +60,10 @@ def check_files(
     started = time.perf_counter()
     with keeping_objects():
         corpus = read_corpus(files, task, progress)
-        context = Context(corpus.splits, corpus.task, unread=corpus.unread, full=full, seed=seed)
+        context = Context(
+            corpus.splits, corpus.task, unread=corpus.unread, passages=corpus.passages, full=full, seed=seed
+        )
+        corpus.notes.extend(told(context.asked, context.passages))
         context.budgets.extend(_budgets(context, tokenizers, max_length_tokens))
         findings = run_checks(context, progress)
     seconds = time.perf_counter() - started

@@ -16,11 +16,13 @@ from dadeum.core.examples import SPLITS, Example
 from dadeum.core.messages import Message, text
 from dadeum.core.progress import Progress, silent
 from dadeum.core.recipe import Recipe, Source
-from dadeum.core.task import Chat, Summarize
+from dadeum.core.task import Chat, Decide, Summarize
 from dadeum.data.conversations import read_conversations
 from dadeum.data.dialogues import read_dialogues
 from dadeum.data.engine import keeping_objects
 from dadeum.data.lengths.token_lengths import Fits, Limited, apply_limit
+from dadeum.data.passages.corpus import Passages
+from dadeum.data.questions.gathering import Asked, gathered
 from dadeum.data.reading.columns import FieldMap, as_yaml
 from dadeum.data.reading.mapping import SourceRows, read_rows
 from dadeum.data.repairs.cleaning import StepCount, changed_rows, clean_rows, with_originals
@@ -65,6 +67,8 @@ class Prepared:
     """Wall time per step."""
     asides: list[Message] = field(default_factory=list)
     """What of the files was left aside: a column of splits, values too long to be facts."""
+    passages: Passages | None = None
+    """What the questions are asked about; None for tasks without documents."""
 
     @property
     def guesses(self) -> dict[str, FieldMap]:
@@ -111,8 +115,10 @@ def prepare(recipe: Recipe, fits: Fits | None = None, progress: Progress = silen
 
 def _prepare(recipe: Recipe, fits: Fits | None, progress: Progress) -> Prepared:
     seconds: dict[str, float] = {}
-    sources = _read_all(recipe, seconds, progress)
-    kind, every = _rows(recipe, sources)
+    with _timed("documents", seconds):
+        asked = gathered(recipe, fits, progress)
+    sources = _read_all(recipe, asked, seconds, progress)
+    kind, every = _rows(recipe, asked, sources)
     removed = [row for source in sources for row in source.removed]
     memory = Memory()
     rules = Rules.of(recipe, kind)
@@ -125,10 +131,12 @@ def _prepare(recipe: Recipe, fits: Fits | None, progress: Progress) -> Prepared:
         counts = Counter(row.reason for row in removed).most_common()
         raise DataError("data.nothing_left", reasons=", ".join(f"{reason} {count}" for reason, count in counts))
     with _timed("split", seconds):
-        placed = split_rows(rows, recipe, memory, [kind.kin(row) for row in rows])
+        kin = [kind.kin(row) for row in rows]
+        placed = split_rows(rows, recipe, memory, kin, asked.templates(rows, kin, memory) if asked else None)
     removed += placed.removed
     with _timed("examples", seconds):
         examples = {name: [kind.used(row, placed.group_of[row.id]) for row in placed.splits[name]] for name in SPLITS}
+        examples = asked.shown(examples, fits, progress) if asked else examples
     limited = None
     if fits is not None:
         with _timed("tokens", seconds):
@@ -139,15 +147,15 @@ def _prepare(recipe: Recipe, fits: Fits | None, progress: Progress) -> Prepared:
     _count(rows_in, examples, removed)
     with _timed("originals", seconds):
         removed = with_originals(removed, every, kind)
-        gone = {item.id for item in removed}
-        used = [row for row in rows if row.id not in gone]
+        used = _without(rows, removed)
         changed = changed_rows(used, kind, limited.cut if limited else ())
     facts = [_facts(source) for source in sources]
-    asides = [note for source in sources for note in source.notes]
-    return Prepared(examples, removed, changed, cleaned.steps, rows_in, facts, limited, seconds, asides)
+    asides = [note for source in sources for note in source.notes] + (asked.notes if asked else [])
+    passages = asked.passages if asked else None
+    return Prepared(examples, removed, changed, cleaned.steps, rows_in, facts, limited, seconds, asides, passages)
 
 
-def _read_all(recipe: Recipe, seconds: dict[str, float], progress: Progress) -> list[SourceRows]:
+def _read_all(recipe: Recipe, asked: Asked | None, seconds: dict[str, float], progress: Progress) -> list[SourceRows]:
     """All sources, or every source's error at once."""
     names = Counter(map(source_name, recipe.data.sources))
     problems: list[DadeumError] = [
@@ -157,7 +165,7 @@ def _read_all(recipe: Recipe, seconds: dict[str, float], progress: Progress) -> 
     with _timed("read", seconds):
         for number, source in enumerate(recipe.data.sources, start=1):
             try:
-                found.append(_read(source, recipe))
+                found.append(asked.read(source) if asked else _read(source, recipe))
             except DataError as error:
                 problems.append(error)
             progress("data.progress.read", number, len(recipe.data.sources))
@@ -171,25 +179,40 @@ def _read(source: Source, recipe: Recipe) -> SourceRows:
         return read_conversations(source, recipe.data_seed)
     if isinstance(recipe.task, Summarize):
         return read_dialogues(source, recipe.data_seed)
-    return read_rows(source, recipe.task, recipe.data_seed)
+    return read_rows(source, _decision(recipe), recipe.data_seed)
 
 
-def _rows(recipe: Recipe, sources: list[SourceRows]) -> tuple[RecipeRows, list[Row]]:
+def _rows(recipe: Recipe, asked: Asked | None, sources: list[SourceRows]) -> tuple[RecipeRows, list[Row]]:
     """All rows that were read, and how to look at them."""
     examples = [example for source in sources for example in source.examples]
+    if asked:
+        questions = asked.rows(examples)
+        return questions, list(questions.rows)
     if isinstance(recipe.task, Chat):
         conversations = Conversations(recipe.task, examples)
         return conversations, list(conversations.rows)
     if isinstance(recipe.task, Summarize):
         dialogues = Dialogues(recipe.task, recipe.render.format, examples)
         return dialogues, list(dialogues.rows)
-    return FieldRows(recipe.task), [row for source in sources for row in source.rows]
+    return FieldRows(_decision(recipe)), [row for source in sources for row in source.rows]
+
+
+def _decision(recipe: Recipe) -> Decide:
+    """The task that is left when all others have been asked for."""
+    if not isinstance(recipe.task, Decide):
+        raise AssertionError(f"{recipe.task.type} has no rows with labels")
+    return recipe.task
 
 
 def _facts(source: SourceRows) -> SourceFacts:
     return SourceFacts(
         source.name, source.file_name, source.format, source.encoding, source.sha256, source.num_rows, source.field_map
     )
+
+
+def _without(rows: list[Row], removed: list[Removed]) -> list[Row]:
+    gone = {item.id for item in removed}
+    return [row for row in rows if row.id not in gone]
 
 
 def _count(rows_in: int, splits: dict[str, list[Example]], removed: list[Removed]) -> None:

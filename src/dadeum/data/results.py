@@ -58,6 +58,9 @@ def not_run(context: Context) -> list[Message]:
         messages.append(Message("doctor.not_run.tokenizer", {"checks": ("token_budget", "token_length")}))
     if sum(map(bool, context.splits.values())) < 2:
         messages.append(Message("doctor.not_run.splits", {"checks": ("split_leakage", "group_leakage")}))
+    if context.asked and context.passages is None:
+        checks = ("missing_chunks", "unsupported_answers", "unasked_chunks")
+        messages.append(Message("doctor.not_run.documents", {"checks": checks}))
     if context.recipe is None:
         messages.append(Message("doctor.not_run.recipe", {"checks": ("unknown_label", "label_collision")}))
     return messages

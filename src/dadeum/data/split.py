@@ -37,11 +37,16 @@ class Placed:
 
 
 def split_rows(
-    rows: list[Row], recipe: Recipe, memory: Memory | None = None, kin: Sequence[Sequence[str]] | None = None
+    rows: list[Row],
+    recipe: Recipe,
+    memory: Memory | None = None,
+    kin: Sequence[Sequence[str]] | None = None,
+    templates: Sequence[int] | None = None,
 ) -> Placed:
     """Deal out all rows. The same rows and seed give the same split, in whatever order the rows come.
 
-    `kin`, one list of keys per row, makes rows that share a key count as near duplicates.
+    `kin`, one list of keys per row, makes rows that share a key count as near duplicates. `templates`, the index of the
+    first row that each is a near duplicate of, is found here unless it is given.
 
     Raises DataError when `hold_out` names no origin or source, or when groups are too large to be dealt out.
     """
@@ -49,18 +54,19 @@ def split_rows(
     held_out = _held_out(rows, settings)
     # A held-out row's near copies must leave train whatever else makes a group.
     needs_templates = settings.group == "near_duplicate" or bool(held_out)
-    firsts = template_groups([row.text for row in rows], memory, kin).tolist() if needs_templates else []
-    templates = [rows[first].id for first in firsts]
+    if templates is None:
+        templates = template_groups([row.text for row in rows], memory, kin).tolist() if needs_templates else []
+    template_of = [rows[first].id for first in templates]
     tainted: dict[str, str] = {}
-    for row, template in zip(rows, templates, strict=False):
+    for row, template in zip(rows, template_of, strict=False):
         if row.id in held_out:
             tainted.setdefault(template, row.id)
     removed = [
         remove(row, "near_duplicate_of_held_out", tainted[template])
-        for row, template in zip(rows, templates, strict=False)
+        for row, template in zip(rows, template_of, strict=False)
         if template in tainted and row.id not in held_out
     ]
-    group_of = _groups(rows, settings, templates, held_out)
+    group_of = _groups(rows, settings, template_of, held_out)
     gone = {item.id for item in removed}
     free = [row for row in rows if row.id not in held_out and row.id not in gone]
     place = _deal(free, [row for row in rows if row.id in held_out], group_of, recipe)

@@ -56,6 +56,20 @@ def chunks(document: Document, count: Count, size_tokens: int = 256, overlap_tok
     return found
 
 
+def whole(document: Document, count: Count) -> list[Chunk]:
+    """The document as one chunk, with the id that `chunks` would give it at a size that it fits in; none without text.
+
+    No sentences are looked for, which is what takes the time.
+    """
+    text = document.text
+    if not text.strip():
+        return []
+    pages = [page.number for page in document.pages if page.blocks]
+    digest = hashlib.sha256(text.encode()).hexdigest()[:8]
+    name = f"{document.id}#p{pages[0]}-001-{digest}"
+    return [Chunk(name, document.id, text, pages[0], pages[-1], count(text))]
+
+
 def rendered(repeated: Sequence[Unit], new: Sequence[Unit], count: Count, size: int) -> tuple[str, int]:
     """The text of a chunk, and how many of its letters are repeated."""
     head = new[0].header if not repeated else ""

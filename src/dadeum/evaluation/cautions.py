@@ -21,7 +21,7 @@ def cautions(recipe: Recipe, total: int, warnings: Sequence[Notice], size_key: s
         found.append(say("caution.held_out", origins=", ".join(split.hold_out)))
     elif split.group in ("origin", "source"):
         found.append(say(f"caution.grouped_by_{split.group}"))
-    else:
+    elif recipe.data.corpus is None:  # Questions are split by the documents that they are about.
         found.append(say("caution.same_origins"))
     synthetic = [PurePath(source.path).name for source in recipe.data.sources if _is_synthetic(source.path)]
     if synthetic:

@@ -13,9 +13,11 @@ from dadeum.core.run import Run, read_json
 if TYPE_CHECKING:
     from dadeum.evaluation.answers.compare import AnswersComparison
     from dadeum.evaluation.decide.compare import RunComparison
+    from dadeum.evaluation.retrieve.compare import RetrievalComparison
 
+    AnyComparison = RunComparison | AnswersComparison | RetrievalComparison
 
-def compare(first: Run, second: Run, seed: int = 42, samples: int = 2000) -> RunComparison | AnswersComparison:
+def compare(first: Run, second: Run, seed: int = 42, samples: int = 2000) -> AnyComparison:
     """Judge the second run against the first, row by row.
 
     RunError when one of them has not been evaluated, or when the two were judged on different rows or tasks: their
@@ -29,12 +31,16 @@ def compare(first: Run, second: Run, seed: int = 42, samples: int = 2000) -> Run
         from dadeum.evaluation.decide.compare import compare as compare_decisions
 
         return compare_decisions(first, second, seed, samples)
+    if tasks[0] == "retrieve":
+        from dadeum.evaluation.retrieve.compare import compare as compare_rankings
+
+        return compare_rankings(first, second, seed, samples)
     from dadeum.evaluation.answers.compare import compare as compare_answers
 
     return compare_answers(first, second, seed, samples)
 
 
-def describe(found: RunComparison | AnswersComparison, language: str) -> list[str]:
+def describe(found: AnyComparison, language: str) -> list[str]:
     """The comparison in a few sentences, the conclusion last."""
     return found.sentences(language)
 

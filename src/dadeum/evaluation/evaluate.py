@@ -1,7 +1,7 @@
 """evaluate(recipe, run): how good is the tuned model, beside baselines, on rows that nothing has seen.
 
-Decisions are judged by the probability of their labels, free answers by what was written; both leave
-evaluation/scores.json and evaluation/samples.jsonl, written atomically.
+Decisions are judged by the probability of their labels, free answers by what was written, retrievers by where they
+put the right chunk; all leave evaluation/scores.json and evaluation/samples.jsonl, written atomically.
 """
 
 from __future__ import annotations
@@ -12,16 +12,17 @@ from dadeum.core.errors import Problems
 from dadeum.core.progress import Progress, silent
 from dadeum.core.recipe import Recipe
 from dadeum.core.run import Run
-from dadeum.core.task import Decide
+from dadeum.core.task import Decide, Retrieve
 from dadeum.evaluation.gates import check_gates_syntax
 from dadeum.evaluation.judge import judge_problems
 
 if TYPE_CHECKING:
     from dadeum.evaluation.answers.scores import AnswerScores
     from dadeum.evaluation.decide.scores import Scores
+    from dadeum.evaluation.retrieve.scores import RetrievalScores
 
 
-def evaluate(recipe: Recipe, run: Run, progress: Progress = silent) -> Scores | AnswerScores:
+def evaluate(recipe: Recipe, run: Run, progress: Progress = silent) -> Scores | AnswerScores | RetrievalScores:
     """Judge the trained model of `run`.
 
     RecipeError for a gate that cannot be judged, MissingExtra for a judge without its package, RunError when data or
@@ -35,6 +36,10 @@ def evaluate(recipe: Recipe, run: Run, progress: Progress = silent) -> Scores | 
         from dadeum.evaluation.decide.evaluate import evaluate as judge_decisions
 
         return judge_decisions(recipe, run, progress)
+    if isinstance(recipe.task, Retrieve):
+        from dadeum.evaluation.retrieve.evaluate import evaluate as judge_rankings
+
+        return judge_rankings(recipe, run, progress)
     from dadeum.evaluation.answers.evaluate import evaluate as judge_answers
 
     return judge_answers(recipe, run, progress)
@@ -46,6 +51,10 @@ def score_base(recipe: Recipe, run: Run, progress: Progress = silent) -> None:
         from dadeum.evaluation.decide.evaluate import score_base as score_decisions
 
         score_decisions(recipe, run, progress)
+    elif isinstance(recipe.task, Retrieve):
+        from dadeum.evaluation.retrieve.evaluate import rank_base
+
+        rank_base(recipe, run, progress)
     else:
         from dadeum.evaluation.answers.evaluate import answer_base
 

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import json
-import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
@@ -13,6 +12,7 @@ from typing import Any, Literal
 import yaml
 
 from dadeum.core.examples import Example
+from dadeum.models.replies import objects_in, without_thought
 
 Shown = Literal["A", "B", "tie"]
 """The preferred answer by the place where it was shown."""
@@ -20,7 +20,6 @@ Shown = Literal["A", "B", "tie"]
 _CHOICES: tuple[Shown, ...] = ("A", "B", "tie")
 MOST = 5
 """Highest rating; the lowest is 0."""
-_THOUGHT = re.compile(r"<think(?:ing)?>.*?</think(?:ing)?>", re.DOTALL | re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -84,7 +83,7 @@ def _anchors(name: str) -> dict[str, str]:
 # -- reading a reply --------------------------------------------------------------------------------
 def read_rating(reply: str, rubric: Sequence[str]) -> dict[str, int] | None:
     """Criterion → 0..5 from the first JSON object that holds all of them; None where there is none."""
-    for found in _objects(reply):
+    for found in objects_in(reply):
         ratings = {name: _whole(found.get(name)) for name in rubric}
         if all(rating is not None for rating in ratings.values()):
             return {name: rating for name, rating in ratings.items() if rating is not None}
@@ -93,28 +92,13 @@ def read_rating(reply: str, rubric: Sequence[str]) -> dict[str, int] | None:
 
 def read_choice(reply: str) -> Shown | None:
     """The choice in the first JSON object that holds one, or in a reply that is nothing else; None otherwise."""
-    said = [found.get("better") for found in _objects(reply)] or [_THOUGHT.sub("", reply)]
+    said = [found.get("better") for found in objects_in(reply)] or [without_thought(reply)]
     for one in said:
         name = str(one).strip(" .\"'*\n").casefold()
         for choice in _CHOICES:
             if name in _words()["choices"][choice]:
                 return choice
     return None
-
-
-def _objects(reply: str) -> Iterator[dict[str, Any]]:
-    """JSON objects in a reply, whatever stands around them (a fence, a sentence, thinking aloud)."""
-    text = _THOUGHT.sub("", reply)
-    decoder, start = json.JSONDecoder(), text.find("{")
-    while start >= 0:
-        try:
-            found, end = decoder.raw_decode(text, start)
-        except (ValueError, RecursionError):
-            end = start + 1
-        else:
-            if isinstance(found, dict):
-                yield found
-        start = text.find("{", end)
 
 
 def _whole(value: object) -> int | None:

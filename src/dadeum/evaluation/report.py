@@ -41,4 +41,4 @@ def _judged(run: Run) -> tuple[ModuleType, Any]:
 
 
 def _kind(task: str) -> ModuleType:
-    return import_module(f"dadeum.evaluation.{'decide' if task == 'decide' else 'answers'}.report")
+    return import_module(f"dadeum.evaluation.{task if task in ('decide', 'retrieve') else 'answers'}.report")

@@ -45,6 +45,8 @@ _SMOLLM2 = Licence(
     commercial=True,
     terms=_APACHE,
 )
+_SILENT = ("models.licence.unverified", "plan.retrieve.licence_not_named")
+_E5 = Licence("MIT", "https://huggingface.co/intfloat/multilingual-e5-large", commercial=True, terms=_APACHE)
 _QWEN = "https://huggingface.co/Qwen"
 
 
@@ -101,6 +103,19 @@ _BY_PREFIX = {
         "Apache-2.0", "https://huggingface.co/EleutherAI", commercial=True, terms=_APACHE
     ),
     "kakaobrain/kogpt": Licence("CC BY-NC-ND 4.0", "https://huggingface.co/kakaobrain/kogpt", commercial=False),
+    # Embedding models, by what their cards say.
+    "minilm-l6": Licence(
+        "Apache-2.0", "https://huggingface.co/sentence-transformers/all-MiniLM-L6-v2", commercial=True, terms=_APACHE
+    ),
+    "jhgan/ko-sroberta": Licence(
+        "not named on the card (unverified)",
+        "https://huggingface.co/jhgan/ko-sroberta-multitask",
+        commercial=None,
+        terms=_SILENT,
+    ),
+    "baai/bge-m3": Licence("MIT", "https://huggingface.co/BAAI/bge-m3", commercial=True, terms=_APACHE),
+    "nlpai-lab/koe5": Licence("MIT", "https://huggingface.co/nlpai-lab/KoE5", commercial=True, terms=_APACHE),
+    "intfloat/multilingual-e5": _E5,
     "kakaocorp/": _unverified("kakaocorp"),
     "upstage/": _unverified("upstage"),
     "k-intelligence/": _unverified("K-intelligence"),

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from dadeum.core.recipe import Model, NoAdapter, Recipe
+from dadeum.models.encoders import empty_encoder
 from dadeum.models.load import auto_class, is_seq2seq, load_config
 from dadeum.models.targets import linear_layers, resolve_targets
 
@@ -32,16 +33,16 @@ class Size:
     """Parameters that see the source only, without the embedding; 0 for a decoder alone."""
 
 
-def measure_size(model: Model) -> Size:
-    """Build the architecture on the meta device and count its parameters.
+def measure_size(model: Model, embeds: bool = False) -> Size:
+    """Build the architecture on the meta device and count its parameters; `embeds`: of an embedding model.
 
     Also resolves the adapter targets: a name that matches nothing is a ModelError here, before any weight is read.
     """
     import torch
 
-    config = load_config(model)
     with torch.device("meta"):
-        empty = auto_class(config).from_config(config, trust_remote_code=model.trust_remote_code)
+        empty = empty_encoder(model) if embeds else _empty(model)
+    config = empty.config
     total = sum(parameter.numel() for parameter in empty.parameters())
     words = empty.get_input_embeddings().weight
     text = config.get_text_config()
@@ -55,6 +56,11 @@ def measure_size(model: Model) -> Size:
         vocabulary=words.shape[0],
         encoder=_encoder_parameters(empty, words) if is_seq2seq(config) else 0,
     )
+
+
+def _empty(model: Model) -> Any:
+    config = load_config(model)
+    return auto_class(config).from_config(config, trust_remote_code=model.trust_remote_code)
 
 
 def _encoder_parameters(empty: Any, words: Any) -> int:

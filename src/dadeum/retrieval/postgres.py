@@ -6,6 +6,7 @@ compared exactly (no HNSW index is made): the order is that of the folder, up to
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
@@ -19,21 +20,21 @@ from dadeum.core.progress import Progress, silent
 from dadeum.documents.chunks import Chunk
 from dadeum.retrieval import queries
 from dadeum.retrieval.encoder import Encoder
-from dadeum.retrieval.index import By, Hit, Searching, check_ids, check_model, new_vectors
+from dadeum.retrieval.hybrid import Fusion
 from dadeum.retrieval.lexical import K1, B
 from dadeum.retrieval.ranking import Ranking, empty
+from dadeum.retrieval.searching import By, Facts, Hit, Searching, Settings, check_ids, check_model, new_vectors
 from dadeum.retrieval.words import content_words, signature
 
 if TYPE_CHECKING:
     import psycopg
 
-_FORMAT = 1
+_FORMAT = 2
+_ROWS_AT_ONCE = 256
 
 
 class PostgresIndex(Searching):
     """`create` makes the tables, `open` finds them; use it in one thread, like the connection that it holds."""
-
-    place: str
 
     def __init__(self, connection: psycopg.Connection[Any], encoder: Encoder | None, name: str, place: str):
         self.encoder = encoder
@@ -41,17 +42,17 @@ class PostgresIndex(Searching):
         self._connection = connection
         self._queries = queries.named(name)
         self._model: str | None = None
+        self._revision = ""
         self._dimensions = 0
         self._is_changed = False
-        self.meaning_weight = 0.0
-        """As of `Index`; saved by `save`."""
+        self.settings: Settings = {}
 
     @classmethod
     def create(cls, url: str, encoder: Encoder | None = None, name: str = "dadeum") -> PostgresIndex:
         """An empty index; nothing is in the database before `save`. RunError where `name` is taken."""
         made = cls(*_connected(url, encoder, name))
         with made._closed_on_error():
-            if made._head() is not None:
+            if made._exists():
                 raise RunError("retrieval.index_exists", folder=made.place)
             made._start()
         return made
@@ -65,28 +66,29 @@ class PostgresIndex(Searching):
         return opened
 
     def _check(self) -> None:
-        head = self._head()
-        if head is None:
+        if not self._exists():
             raise RunError("retrieval.no_index", folder=self.place)
-        format_, self._model, revision, self._dimensions, self.meaning_weight, words = head
-        if format_ != _FORMAT:
-            raise RunError("retrieval.unknown_format", path=self.place, found=format_, known=_FORMAT)
+        [(found,)] = self._rows("format")
+        if found != _FORMAT:
+            raise RunError("retrieval.unknown_format", path=self.place, found=found, known=_FORMAT)
+        [(self._model, self._revision, self._dimensions, words, settings)] = self._rows("head")
+        [(self.meaning_weight, self.method)] = self._rows("fusion")
+        self._connection.commit()
+        self.settings = json.loads(settings)
         if words != signature():
             raise RunError("retrieval.other_words", place=self.place, found=words, needed=signature())
         if self.encoder is not None:
-            check_model(self.encoder, self._model, revision, self.place)
+            check_model(self.encoder, self._model, self._revision, self.place)
 
-    def _head(self) -> tuple[Any, ...] | None:
-        if self._rows("exists")[0][0] is None:
-            return None
-        rows = self._rows("head")
+    def _exists(self) -> bool:
+        found = self._rows("exists")[0][0] is not None and bool(self._rows("format"))
         self._connection.commit()
-        return rows[0] if rows else None
+        return found
 
     def _start(self) -> None:
         """Tables; the column of vectors needs their length, which one encoded word tells."""
         if self.encoder is not None:
-            self._model = self.encoder.name
+            self._model, self._revision = self.encoder.name, self.encoder.revision
             self._dimensions = new_vectors(self.encoder, ["0"], silent).shape[1]
             with self._told("retrieval.no_extension"):
                 self._connection.execute(self._queries["extension"])
@@ -95,9 +97,9 @@ class PostgresIndex(Searching):
             if self._dimensions:
                 # A number of ours: DDL takes no parameters.
                 self._connection.execute(self._queries["vectors"] + f"vector({int(self._dimensions)})")
-        revision = self.encoder.revision if self.encoder else ""
         self._is_changed = True
-        self._rows("write_head", (_FORMAT, self._model, revision, self._dimensions, 0.0, signature()))
+        head = (_FORMAT, self._model, self._revision, self._dimensions, 0.0, self.method, signature(), "{}")
+        self._rows("write_head", head)
 
     # -- what is in it --------------------------------------------------------------------------
     def __len__(self) -> int:
@@ -105,6 +107,23 @@ class PostgresIndex(Searching):
 
     def documents(self) -> dict[str, int]:
         return {document: int(num) for document, num in self._rows("documents")}
+
+    def chunk_ids(self, documents: Collection[str]) -> dict[str, list[str]]:
+        found: dict[str, list[str]] = {}
+        for document, chunk in self._rows("ids", (sorted(documents),)):
+            found.setdefault(document, []).append(chunk)
+        return found
+
+    def facts(self) -> Facts:
+        num_bytes = int(self._rows("size")[0][0] or 0)
+        fusion = Fusion(self.method, self.meaning_weight)
+        return Facts(len(self), self._model, self._revision, self._dimensions, fusion, num_bytes, self.settings)
+
+    def check(self) -> None:
+        """RunError where words or vectors do not fit their chunks; the database keeps its pages whole itself."""
+        for query in ("bad_words", "bad_vectors") if self._dimensions else ("bad_words",):
+            if num := int(self._rows(query)[0][0]):
+                raise RunError("retrieval.ask.not_whole", place=self.place, num=num, total=len(self))
 
     # -- changing it ----------------------------------------------------------------------------
     def add(self, chunks: Sequence[Chunk], progress: Progress = silent) -> None:
@@ -118,16 +137,24 @@ class PostgresIndex(Searching):
         # All of them or none; what was added before stays.
         with self._told(), self._connection.transaction():
             self._is_changed = True
-            for chunk, its_words, vector in zip(chunks, words, vectors, strict=True):
-                self._add(chunk, its_words, vector)
+            for start in range(0, len(chunks), _ROWS_AT_ONCE):
+                part = slice(start, start + _ROWS_AT_ONCE)
+                self._add(chunks[part], words[part], vectors[part])
 
-    def _add(self, chunk: Chunk, words: list[str], vector: np.ndarray) -> None:
-        values = [getattr(chunk, field.name) for field in fields(chunk)]
-        [(place,)] = self._connection.execute(self._queries["add_chunk"], [*values, len(words)]).fetchall()
-        counts = Counter(words)
-        self._connection.execute(self._queries["add_words"], (place, list(counts), list(counts.values())))
-        if len(vector):
-            self._connection.execute(self._queries["add_vector"], (_written(vector), place))
+    def _add(self, chunks: Sequence[Chunk], words: Sequence[list[str]], vectors: np.ndarray) -> None:
+        """Many rows a round trip: one by one, 100,000 chunks are 300,000 answers to wait for."""
+        names = [field.name for field in fields(Chunk)]
+        values = [
+            (*(getattr(chunk, name) for name in names), len(own)) for chunk, own in zip(chunks, words, strict=True)
+        ]
+        counts = [Counter(own) for own in words]
+        with self._connection.cursor() as cursor:
+            cursor.executemany(self._queries["add_chunk"], values)
+            its_words = ((list(own), list(own.values()), chunk.id) for own, chunk in zip(counts, chunks, strict=True))
+            cursor.executemany(self._queries["add_words"], its_words)
+            if vectors.shape[1]:
+                its_vector = ((_written(vector), chunk.id) for vector, chunk in zip(vectors, chunks, strict=True))
+                cursor.executemany(self._queries["add_vector"], its_vector)
 
     def remove(self, documents: Collection[str]) -> int:
         missing = sorted(set(documents) - set(self.documents()))
@@ -138,7 +165,7 @@ class PostgresIndex(Searching):
 
     def save(self) -> None:
         """For everybody at once."""
-        self._rows("write_weight", (float(self.meaning_weight),))
+        self._rows("write_own", (float(self.meaning_weight), self.method, json.dumps(self.settings)))
         with self._told():
             self._connection.commit()
         self._is_changed = False

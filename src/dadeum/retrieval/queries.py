@@ -7,12 +7,13 @@ from __future__ import annotations
 
 _QUERIES = {
     "exists": "SELECT to_regclass('{name}_index')",
-    "head": "SELECT format, model, revision, dimensions, meaning_weight, words FROM {name}_index",
+    "head": "SELECT model, revision, dimensions, words, settings FROM {name}_index",
+    "fusion": "SELECT meaning_weight, method FROM {name}_index",
     "extension": "CREATE EXTENSION IF NOT EXISTS vector",
     "create": """
         CREATE TABLE {name}_index (
             format int NOT NULL, model text, revision text NOT NULL, dimensions int NOT NULL,
-            meaning_weight float8 NOT NULL, words text NOT NULL);
+            meaning_weight float8 NOT NULL, method text NOT NULL, words text NOT NULL, settings text NOT NULL);
         CREATE TABLE {name}_chunks (
             place bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, id text NOT NULL UNIQUE, document text NOT NULL,
             text text NOT NULL, first_page int NOT NULL, last_page int NOT NULL, num_tokens int NOT NULL,
@@ -24,20 +25,34 @@ _QUERIES = {
         CREATE INDEX {name}_words_place ON {name}_words (place);
     """,
     "vectors": "ALTER TABLE {name}_chunks ADD COLUMN vector ",
-    "write_head": "INSERT INTO {name}_index VALUES (%s, %s, %s, %s, %s, %s)",
-    "write_weight": "UPDATE {name}_index SET meaning_weight = %s",
+    "write_head": "INSERT INTO {name}_index VALUES (%s, %s, %s, %s, %s, %s, %s, %s)",
+    "write_own": "UPDATE {name}_index SET meaning_weight = %s, method = %s, settings = %s",
+    "format": "SELECT format FROM {name}_index",
+    "size": """
+        SELECT sum(pg_total_relation_size(to_regclass(one)))
+        FROM unnest(ARRAY['{name}_index', '{name}_chunks', '{name}_words']) AS one
+    """,
+    "ids": "SELECT document, id FROM {name}_chunks WHERE document = ANY(%s) ORDER BY place",
+    "bad_words": """
+        SELECT count(*) FROM {name}_chunks c
+        WHERE length <> (SELECT coalesce(sum(times), 0) FROM {name}_words w WHERE w.place = c.place)
+    """,
+    "bad_vectors": """
+        SELECT count(*) FROM {name}_chunks WHERE vector IS NULL OR NOT abs(vector <#> vector) BETWEEN 0.998 AND 1.002
+    """,
     "count": "SELECT count(*) FROM {name}_chunks",
     "documents": "SELECT document, count(*) FROM {name}_chunks GROUP BY document ORDER BY min(place)",
     "known": "SELECT id FROM {name}_chunks WHERE id = ANY(%s)",
     "add_chunk": """
         INSERT INTO {name}_chunks
             (id, document, text, first_page, last_page, num_tokens, repeated, is_cut, length)
-        VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s) RETURNING place
+        VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s)
     """,
     "add_words": """
-        INSERT INTO {name}_words (place, word, times) SELECT %s, * FROM unnest(%s::text[], %s::int[])
+        INSERT INTO {name}_words (word, times, place)
+        SELECT asked.*, place FROM unnest(%s::text[], %s::int[]) AS asked, {name}_chunks WHERE id = %s
     """,
-    "add_vector": "UPDATE {name}_chunks SET vector = %s::vector WHERE place = %s",
+    "add_vector": "UPDATE {name}_chunks SET vector = %s::vector WHERE id = %s",
     "remove": "DELETE FROM {name}_chunks WHERE document = ANY(%s) RETURNING place",
     "chunks": "SELECT place, id, document, first_page, last_page, text FROM {name}_chunks WHERE place = ANY(%s)",
     # A word that is asked for twice counts twice.

@@ -18,12 +18,13 @@ import numpy as np
 
 from dadeum.core.errors import RunError, first_line
 from dadeum.core.run import atomic, file_hash, read_json, write_json
+from dadeum.retrieval.hybrid import Method
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
 _HEAD = "index.json"
-_FORMAT = 1
+_FORMAT = 2
 _TRIES = 5
 
 
@@ -39,10 +40,14 @@ class Head:
     dimensions: int
     meaning_weight: float
     """Of the vectors beside words 1, as validation chose it; 0: search by words."""
+    method: Method
+    """Of `hybrid`."""
     words: str
     """`words.signature()` of the words that are stored."""
     files: dict[str, dict[str, Any]]
     """file name → size and sha256."""
+    settings: dict[str, Any]
+    """Of those who made it (`searching.Settings`)."""
     format: int = _FORMAT
 
 
@@ -78,6 +83,13 @@ def read_head(folder: Path) -> Head:
         version = found.get("format") if isinstance(found, dict) else found
         raise RunError("retrieval.unknown_format", path=path, found=version, known=_FORMAT)
     return Head(**found)
+
+
+def num_bytes(folder: Path) -> int:
+    """Of the files that make up what was saved last; 0 where nothing is."""
+    if not (folder / _HEAD).is_file():
+        return 0
+    return sum((folder / name).stat().st_size for name in (_HEAD, *read_head(folder).files))
 
 
 def _read(folder: Path, head: Head, verify: bool) -> Stored:

@@ -15,27 +15,34 @@ from dadeum.core.findings import SEVERITIES, read_findings
 from dadeum.core.messages import LANGUAGES, text
 from dadeum.core.recipe import NoAdapter, QLora, Recipe
 from dadeum.core.run import Run, read_json
-from dadeum.core.stages import Seq2Seq
-from dadeum.core.task import Summarize
+from dadeum.core.task import Retrieve
 from dadeum.models.fresh import is_fresh
 from dadeum.models.licences import Licence, licence_of
 from dadeum.models.load import ALIASES
 from dadeum.serving.card_scores import read_figures, score_table, warnings_of
-from dadeum.tasks import summarize
+from dadeum.serving.card_tasks import is_encoder_decoder, retrieve_loading, task_block
 
 _HUB_LICENCES = {"Apache-2.0": "apache-2.0", "MIT": "mit"}
 """Names that the hub knows; any other licence is `other` with its own name and link."""
 _UNREAD = "models.licence.unverified"
 """Terms that we have not read: the text says so, and the hub is told nothing."""
+_PACKAGED_EMBEDDERS = {"minilm-l6": "sentence-transformers/all-MiniLM-L6-v2"}
+"""Where the same weights stand on the hub, by the card in the package."""
 _HUB_ID = re.compile(r"[\w.-]+/[\w.-]+")
 _NEEDS_REMOTE_CODE = ("lgai-exaone/exaone-3",)
 """Bases that we load under Llama's names and save under their own, which only remote code or vLLM knows."""
-_PIPELINES = {"decide": "text-classification", "chat": "text-generation", "summarize": "summarization"}
+_PIPELINES = {
+    "decide": "text-classification",
+    "chat": "text-generation",
+    "summarize": "summarization",
+    "retrieve": "text-retrieval",
+    "answer": "question-answering",
+}
 
 
 def public_base(base: str) -> str:
     """The hub id behind an alias; anything else unchanged."""
-    return ALIASES[base].hub_id if base in ALIASES else base
+    return ALIASES[base].hub_id if base in ALIASES else _PACKAGED_EMBEDDERS.get(base, base)
 
 
 def shown_base(base: str) -> str:
@@ -74,9 +81,9 @@ def _front_matter(recipe: Recipe, run: Run, name: str, format: str) -> str:
     ]
     data = ModelCardData(
         language="ko",
-        library_name={"adapter": "peft", "merged": "transformers"}.get(format, "gguf"),
+        library_name=_library(recipe, format),
         tags=["dadeum", recipe.task.type, *_method_tags(recipe)],
-        pipeline_tag="summarization" if _is_encoder_decoder(recipe) else "text-generation",
+        pipeline_tag=_pipeline(recipe),
         model_name=name.rpartition("/")[2],
         eval_results=results or None,
         **_base_fields(recipe, format),
@@ -84,12 +91,25 @@ def _front_matter(recipe: Recipe, run: Run, name: str, format: str) -> str:
     return f"---\n{data.to_yaml()}\n---\n"
 
 
+def _library(recipe: Recipe, format: str) -> str:
+    if isinstance(recipe.task, Retrieve):
+        return "sentence-transformers"
+    return {"adapter": "peft", "merged": "transformers"}.get(format, "gguf")
+
+
+def _pipeline(recipe: Recipe) -> str:
+    if isinstance(recipe.task, Retrieve):
+        return "sentence-similarity"
+    return "summarization" if is_encoder_decoder(recipe) else "text-generation"
+
+
 def _base_fields(recipe: Recipe, format: str) -> dict[str, Any]:
     """What the hub can link: the base where it is on a hub, and its licence where it is known."""
     base = public_base(recipe.model.base)
     fields: dict[str, Any] = {}
     if not _is_local(base):
-        relation = "adapter" if format == "adapter" else "finetune"
+        is_adapter = format == "adapter" and not isinstance(recipe.task, Retrieve)
+        relation = "adapter" if is_adapter else "finetune"
         fields |= {"base_model": base, "base_model_relation": relation}
     licence = licence_of(recipe.model.base)
     if licence and licence.name in _HUB_LICENCES:
@@ -106,10 +126,6 @@ def _method_tags(recipe: Recipe) -> list[str]:
     return [kind, *dict.fromkeys(stage.method for stage in recipe.stages if stage.method != "sft")]
 
 
-def _is_encoder_decoder(recipe: Recipe) -> bool:
-    return any(isinstance(stage, Seq2Seq) for stage in recipe.stages)
-
-
 # -- text ---------------------------------------------------------------------------------------
 def _section(recipe: Recipe, run: Run, name: str, format: str, language: str) -> str:
     def say(key: str, **values: object) -> str:
@@ -119,7 +135,7 @@ def _section(recipe: Recipe, run: Run, name: str, format: str, language: str) ->
     blocks = [
         say("export.card.title", name=name.rpartition("/")[2]),
         say("export.card.intro", base=base, task=say(f"export.card.task.{recipe.task.type}")),
-        *_task_block(recipe, say),
+        *task_block(recipe, run, say),
         say("export.card.data"),
         *_data_block(run, say),
         say("export.card.scores"),
@@ -134,33 +150,6 @@ def _section(recipe: Recipe, run: Run, name: str, format: str, language: str) ->
         _made_block(recipe, run, say),
     ]
     return "\n\n".join(block.strip("\n") for block in blocks) + "\n"
-
-
-def _task_block(recipe: Recipe, say: Callable[..., str]) -> list[str]:
-    """What one needs to ask the model as it was taught: labels and instruction."""
-    task = recipe.task
-    blocks = []
-    if task.type == "decide":
-        blocks.append(say("export.card.labels", labels=", ".join(f"`{label}`" for label in task.labels)))
-    if isinstance(task, Summarize):
-        return [*blocks, *_summary_block(recipe, task, say)]
-    if task.instruction:
-        blocks.append(say("export.card.instruction") + "\n\n" + _fenced(task.instruction))
-    return blocks
-
-
-def _summary_block(recipe: Recipe, task: Summarize, say: Callable[..., str]) -> list[str]:
-    """The whole prompt with `...` for the dialogue: where the instruction stands is part of how it was taught."""
-    turns = summarize.prompt(task, "...", recipe.render.format)
-    if _is_encoder_decoder(recipe):
-        return [say("export.card.prompt") + "\n\n" + _fenced(summarize.source_text(turns))]
-    shown = "\n\n".join(f"[{turn['role']}]\n{turn['content']}" for turn in turns)
-    return [say("export.card.prompt") + "\n\n" + _fenced(shown)]
-
-
-def _fenced(content: str) -> str:
-    fence = "`" * max(3, 1 + max((len(run) for run in re.findall("`+", content)), default=0))
-    return f"{fence}text\n{content}\n{fence}"
 
 
 def _data_block(run: Run, say: Callable[..., str]) -> list[str]:
@@ -212,13 +201,16 @@ def _limits(recipe: Recipe, run: Run, say: Callable[..., str], language: str) ->
     lines = [say("export.card.limit_test", num=f"{test_rows:,}")] if test_rows else []
     lines += [f"- {warning}" for warning in warnings_of(run, language)]
     lines.append(say(f"export.card.limit_{recipe.task.type}"))
-    lines.append(say("export.card.limit_same_prompt"))
+    if not isinstance(recipe.task, Retrieve):
+        lines.append(say("export.card.limit_same_prompt"))
     return "\n".join(line.strip("\n") for line in lines)
 
 
 def _load_block(recipe: Recipe, name: str, format: str, say: Callable[..., str]) -> list[str]:
     """The lines that load it, and what they need where transformers has no class of its own for the base."""
-    if _is_encoder_decoder(recipe):
+    if isinstance(recipe.task, Retrieve):
+        return retrieve_loading(recipe.task, name, say)
+    if is_encoder_decoder(recipe):
         is_whole = format == "merged" or isinstance(recipe.model.adapter, NoAdapter)
         code = "export.card.load_seq2seq_merged" if is_whole else "export.card.load_seq2seq_adapter"
         return [say(code, name=name), say("export.card.seq2seq_ends")]
@@ -248,7 +240,12 @@ def _made_block(recipe: Recipe, run: Run, say: Callable[..., str]) -> str:
         for package in ("dadeum", "transformers", "peft", "torch")
         if package in versions
     )
-    lines = [say("export.card.adapter", adapter=kind, format=recipe.render.format, seed=recipe.seed)]
+    embeds = isinstance(recipe.task, Retrieve)
+    lines = [
+        say("export.retrieve.made", adapter=kind, seed=recipe.seed)
+        if embeds
+        else say("export.card.adapter", adapter=kind, format=recipe.render.format, seed=recipe.seed)
+    ]
     for stage in recipe.stages:
         batch = stage.batch_size * stage.accumulation_steps
         lines.append(

@@ -12,14 +12,19 @@ from dadeum.core.messages import catalogue, text
 from dadeum.core.run import Run, read_json
 
 Figure = dict[str, float]
+_OF_RETRIEVAL = ("mrr@10", "recall@1", "recall@3", "recall@5", "recall@10", "ndcg@10", "map@10")
+"""The first table of the report; the others say the same of questions with one right chunk."""
 
 
 def read_figures(run: Run) -> dict[str, dict[str, Figure]]:
     """system → metric → value with interval, but for what nobody could measure; empty where the run was not judged."""
     if not run.scores_path.exists():
         return {}
-    systems = read_json(run.scores_path)["systems"]
-    return {system: _figures_of(scores) for system, scores in systems.items()}
+    scores = read_json(run.scores_path)
+    found = {system: _figures_of(of_system) for system, of_system in scores["systems"].items()}
+    if scores.get("task") != "retrieve":
+        return found
+    return {name: {each: of[each] for each in _OF_RETRIEVAL if each in of} for name, of in found.items()}
 
 
 def _figures_of(scores: dict[str, Any]) -> dict[str, Figure]:
@@ -46,7 +51,16 @@ def score_table(run: Run, language: str) -> str | None:
     for metric in metrics:
         cells = [_cell(figures[system].get(metric)) for system in systems]
         lines.append(f"| {metric} | {' | '.join(cells)} |")
-    return "\n".join(lines) + f"\n\n{text('export.card.systems', language)}"
+    said = [text("export.card.systems", language)]
+    scores = read_json(run.scores_path)
+    if "served" in scores:
+        values = {"served": scores["served"], "weight": f"{scores['hybrid_weight']:g}"}
+        said.append(text("export.retrieve.systems", language, **values))
+        said.append(text(f"export.retrieve.verdict_{scores['verdict']}", language))
+    if kinds := (scores.get("grounded") or {}).get("num_kinds"):
+        counted = {kind: kinds.get(kind, 0) for kind in ("answerable", "missed", "unanswerable")}
+        said.append(text("export.retrieve.kinds", language, **counted))
+    return "\n".join(lines) + "\n\n" + "\n".join(said)
 
 
 def _cell(figure: Figure | None) -> str:

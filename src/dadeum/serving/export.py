@@ -16,12 +16,14 @@ from typing import Any
 from dadeum.core.errors import ExportError
 from dadeum.core.recipe import NoAdapter, QLora, Recipe
 from dadeum.core.run import Run, file_hash, fingerprint, read_json
+from dadeum.core.task import Retrieve
 from dadeum.models.fresh import in_run
 from dadeum.models.licences import licence_of
 from dadeum.models.load import is_seq2seq, load_base, load_config, load_tokenizer, load_trained, resolve_base
 from dadeum.models.precision import Precision, choose_precision
 from dadeum.models.save import save_model
 from dadeum.serving.card import model_card, public_base
+from dadeum.serving.embedder import refuse_files_of_embedders, write_embedder
 
 FORMATS = ("adapter", "merged", "gguf", "ollama")
 _TOLERANCE = {"fp32": 1e-3, "bf16": 0.25, "fp16": 0.05}
@@ -36,7 +38,8 @@ class Exported:
     format: str
     size_mb: float
     largest_logit_difference: float
-    """Between the run's model and the exported folder, on one fixed prompt."""
+    """Between the run's model and the exported folder, on one fixed prompt; of an embedding model the largest of a
+    number in the vectors of questions and chunks."""
 
 
 def export(recipe: Recipe, run: Run, format: str | None = None) -> Exported:
@@ -46,11 +49,14 @@ def export(recipe: Recipe, run: Run, format: str | None = None) -> Exported:
     wanted = format or recipe.export.format
     if wanted not in FORMATS:
         raise ExportError("export.unknown_format", format=wanted, known=", ".join(FORMATS))
-    if wanted != "adapter" and isinstance(recipe.model.adapter, QLora):
+    embeds = isinstance(recipe.task, Retrieve)
+    if embeds:
+        refuse_files_of_embedders(wanted)
+    elif wanted != "adapter" and isinstance(recipe.model.adapter, QLora):
         # Merging into quantised weights loses what was learnt (peft #2321): that needs the full-precision base.
         raise ExportError("export.merge_quantised")
     loaded = in_run(recipe, run)
-    if wanted in ("gguf", "ollama") and is_seq2seq(load_config(loaded.model)):
+    if not embeds and wanted in ("gguf", "ollama") and is_seq2seq(load_config(loaded.model)):
         raise ExportError("export.no_seq2seq_file", base=recipe.model.base, format=wanted)
     name = export_name(recipe)
     folder = run.export_folder / wanted
@@ -58,7 +64,8 @@ def export(recipe: Recipe, run: Run, format: str | None = None) -> Exported:
     shutil.rmtree(temporary, ignore_errors=True)
     temporary.parent.mkdir(parents=True, exist_ok=True)
     try:
-        difference = _WRITERS[wanted](loaded, weights, temporary)
+        writer = _WRITERS[wanted]
+        difference = write_embedder(recipe, run, weights, temporary) if embeds else writer(loaded, weights, temporary)
         (temporary / "README.md").write_text(model_card(recipe, run, name, wanted), encoding="utf-8")
         _copy_licence(loaded, temporary)
     except BaseException:

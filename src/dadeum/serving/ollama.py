@@ -12,6 +12,7 @@ from typing import Any
 from dadeum.core.errors import ExportError
 from dadeum.core.examples import Turn
 from dadeum.core.recipe import Recipe
+from dadeum.core.task import Answer, Retrieve
 from dadeum.models.render import Renderer
 
 _LEAST_CONTEXT = 2048
@@ -54,7 +55,7 @@ def modelfile(recipe: Recipe, tokenizer: Any, weights: str) -> str:
         f"FROM ./{weights}",
         f'TEMPLATE """{_template(_without_bos(layout, tokenizer))}"""',
     ]
-    instruction = recipe.task.instruction
+    instruction = _system(recipe)
     if instruction:
         lines.append(f'SYSTEM """{_quoted(instruction, recipe.model.base)}"""')
     lines += [f"PARAMETER stop {_stop(word)}" for word in _stop_words(renderer)]
@@ -62,6 +63,13 @@ def modelfile(recipe: Recipe, tokenizer: Any, weights: str) -> str:
     lines += ["PARAMETER temperature 0", "PARAMETER repeat_penalty 1"]
     lines.append(f"PARAMETER num_ctx {max(_LEAST_CONTEXT, recipe.render.max_length_tokens)}")
     return "\n".join(lines) + "\n"
+
+
+def _system(recipe: Recipe) -> str | None:
+    """What stands before every conversation; an answerer's instruction is filled with chunks by who asks."""
+    task = recipe.task
+    assert not isinstance(task, Retrieve)
+    return task.system if isinstance(task, Answer) else task.instruction
 
 
 def read_layout(renderer: Renderer, model: str) -> Layout:

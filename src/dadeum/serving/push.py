@@ -17,6 +17,7 @@ from dadeum.core.errors import ExportError
 from dadeum.core.findings import read_findings
 from dadeum.core.recipe import Recipe
 from dadeum.core.run import Run, now, read_json, write_text
+from dadeum.core.task import Retrieve
 from dadeum.models.licences import licence_of
 from dadeum.serving import hub
 from dadeum.serving.card import model_card, public_base
@@ -26,7 +27,8 @@ PUBLISHED = (
     "README.md", "*.safetensors", "*.safetensors.index.json", "*.gguf", "Modelfile", "config.json",
     "adapter_config.json", "generation_config.json", "tokenizer.json", "tokenizer_config.json", "tokenizer.model",
     "special_tokens_map.json", "added_tokens.json", "vocab.json", "vocab.txt", "merges.txt", "chat_template.jinja",
-    "LICENSE*", "NOTICE*",
+    "LICENSE*", "NOTICE*", "modules.json", "sentence_bert_config.json", "config_sentence_transformers.json",
+    "*/config.json", "*/model.safetensors",
 )  # fmt: skip
 """A list of what goes up, not of what stays: no row, log or pickle that comes to lie in the folder is published."""
 _TEXTS = (".json", ".md", ".jinja", ".txt")
@@ -84,7 +86,7 @@ def published_files(folder: Path) -> Iterator[Path]:
 # -- what is refused ----------------------------------------------------------------------------
 def _refuse_unloadable(recipe: Recipe, format: str) -> None:
     base = public_base(recipe.model.base)
-    if format == "adapter" and Path(base).exists():
+    if format == "adapter" and Path(base).exists() and not isinstance(recipe.task, Retrieve):
         raise ExportError("push.local_base", base=Path(base).name)
 
 
@@ -157,7 +159,7 @@ def _upload(repo: str, folder: Path, recipe: Recipe) -> Any:
             return hub.client().upload_folder(
                 repo_id=repo,
                 folder_path=folder,
-                allow_patterns=[file.name for file in published_files(folder)],
+                allow_patterns=[file.relative_to(folder).as_posix() for file in published_files(folder)],
                 commit_message=f"{recipe.name}, pushed with dadeum",
             )
         except (RuntimeError, ValueError) as problem:

@@ -12,6 +12,8 @@ from collections.abc import Sequence
 from typing import Literal, Protocol
 
 from dadeum.core.examples import Example, Turn, answer_of
+from dadeum.core.finishing import finish
+from dadeum.core.speech import Level
 from dadeum.core.task import Answer
 
 SHOWN = "shown"
@@ -22,8 +24,8 @@ Kind = Literal["answerable", "missed", "unanswerable"]
 """The right chunk is shown; it was searched and not found; it was kept back on purpose, or there is none."""
 GOLD_ANSWER = "gold_answer"
 """Key of `Example.extra`: what a person answered, where a refusal is taught because the chunk is not shown."""
-_CITED = re.compile(r"(?:\s*\[\d{1,2}\])+\s*$")
-_NUMBER = re.compile(r"\[(\d{1,2})\]")
+_CITED = re.compile(r"(?:\s*\[\d{1,2}(?:\s*,\s*\d{1,2})*\])+(?P<stop>\s*[.。])?\s*$")
+_NUMBER = re.compile(r"\d{1,2}")
 
 
 class Passage(Protocol):
@@ -39,15 +41,20 @@ class Passage(Protocol):
 
 def prompt(task: Answer, question: str, passages: Sequence[Passage]) -> list[Turn]:
     """What the model is given. A chunk's own braces and numbers stay as they are."""
-    shown = "\n\n".join(
-        f"[{number}] {passage.document} p.{passage.first_page}\n{passage.text}"
-        for number, passage in enumerate(passages, start=1)
-    )
+    shown = numbered(passages)
     before, _, after = task.instruction.partition("{chunks}")
     # Filled from both sides: a question or a chunk that holds `{question}` is no slot.
     asked = before.replace("{question}", question) + shown + after.replace("{question}", question)
     system: list[Turn] = [{"role": "system", "content": task.system}] if task.system else []
     return [*system, {"role": "user", "content": asked}]
+
+
+def numbered(passages: Sequence[Passage]) -> str:
+    """Chunks as the prompt shows them."""
+    return "\n\n".join(
+        f"[{number}] {passage.document} p.{passage.first_page}\n{passage.text}"
+        for number, passage in enumerate(passages, start=1)
+    )
 
 
 def completion(task: Answer, answer: str, cited: Sequence[int]) -> list[Turn]:
@@ -62,11 +69,26 @@ def refusal(task: Answer) -> list[Turn]:
 
 
 def split_citations(text: str) -> tuple[str, list[int]]:
-    """An answer without the numbers at its end, and those numbers; `[2023]` and numbers inside it stay text."""
+    """An answer without the numbers at its end, and those numbers; `[2023]` and numbers inside it stay text.
+
+    `[1][2]`, `[1, 2]` and `[2].` are read: models write all three.
+    """
     found = _CITED.search(text)
     if found is None:
         return text, []
-    return text[: found.start()].rstrip(), [int(number) for number in _NUMBER.findall(found.group())]
+    said = text[: found.start()].rstrip()
+    stop = (found["stop"] or "").strip()
+    said += "" if not said or said.endswith((".", "。", "!", "?")) else stop
+    return said, [int(number) for number in _NUMBER.findall(found.group())]
+
+
+def finished(text: str, steps: Sequence[str], level: Level | None = None) -> str:
+    """`text` after the steps of `generation.finish`; the numbers at its end stay as they were written."""
+    found = _CITED.search(text)
+    if found is None:
+        return finish(text, steps, level)
+    said = finish(text[: found.start()].rstrip(), steps, level)
+    return said + text[found.start() :].rstrip()
 
 
 def is_refusal(task: Answer, text: str) -> bool:
@@ -87,4 +109,6 @@ def shown(example: Example) -> list[str]:
 
 def gold_answer(example: Example) -> str:
     """What a person answered, without citations; empty where nobody knows an answer."""
-    return example.extra.get(GOLD_ANSWER) or split_citations(answer_of(example))[0]
+    if kind(example) != "answerable":
+        return example.extra.get(GOLD_ANSWER, "")
+    return split_citations(answer_of(example))[0]

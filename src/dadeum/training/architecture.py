@@ -1,4 +1,7 @@
-"""Which methods train which kind of model: an encoder-decoder learns by `seq2seq`, a decoder by all others."""
+"""Which methods train which kind of model.
+
+An encoder-decoder learns by `seq2seq`, an embedding model by `contrastive`, a decoder by all others.
+"""
 
 from __future__ import annotations
 
@@ -7,10 +10,13 @@ from dadeum.core.recipe import NoAdapter, Recipe
 from dadeum.core.stages import Seq2Seq
 from dadeum.models.fresh import is_fresh
 from dadeum.models.load import is_seq2seq, load_config
+from dadeum.training.contrastive.checks import contrastive_problems
 
 
 def method_problems(recipe: Recipe) -> list[RecipeError]:
     """Stages whose method cannot train the recipe's model; reads its configuration only."""
+    if recipe.task.type == "retrieve":
+        return contrastive_problems(recipe)
     try:
         of_two = is_fresh(recipe.model) or is_seq2seq(load_config(recipe.model))
     except ModelError:  # is told where the model is needed

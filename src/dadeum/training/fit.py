@@ -1,7 +1,8 @@
 """Does a stage fit into this machine, and if not, what to change: same effective batch first, then what costs time.
 
 In this order: a smaller micro-batch with more accumulation, gradient checkpointing, a lighter adapter or base. The
-first two give the same gradient, the last ones another model: proposed only when nothing else helps.
+first two give the same gradient, the last ones another model: proposed only when nothing else helps. Embedding models
+learn from the wrong chunks of their batch, so that there checkpointing comes first.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ import yaml
 from dadeum.core.errors import DadeumError, first_line
 from dadeum.core.messages import text
 from dadeum.core.recipe import Lora, NoAdapter, QLora, Recipe
-from dadeum.core.stages import AnyStage, Sft
+from dadeum.core.stages import AnyStage, Contrastive, Sft
 from dadeum.models.memory import left_mb, used_mb
 from dadeum.training.memory import Need, Passes, expected
 
@@ -37,6 +38,8 @@ class Fit:
     """Settings that fit, as `{"stages": {name: {…}}, "model": {…}}`; None when it fits as it is or nothing does."""
     changed_mb: float | None = None
     unknown_because: str | None = None
+    needs_whole_batch: bool = False
+    """The rows of a batch are learnt from together: a smaller one learns otherwise."""
 
     @property
     def fits(self) -> bool | None:
@@ -56,9 +59,16 @@ class Fit:
             return [*said, text("train.memory.nothing_fits")]
         settings = yaml.safe_dump(self.changes, default_flow_style=True, sort_keys=False, width=1000).strip()
         said.append(text("train.memory.try_this", need=self.changed_mb / 1024, settings=settings[1:-1]))
-        other = self.changes.get("model")
-        said.append(text("train.memory.other_model") if other else text("train.memory.same_step"))
-        return said
+        return [*said, text(self._effect(stage))]
+
+    def _effect(self, stage: str) -> str:
+        """The sentence about what the change does to the result."""
+        assert self.changes is not None
+        if "model" in self.changes:
+            return "train.memory.other_model"
+        if self.needs_whole_batch and "batch_size" in self.changes["stages"][stage]:
+            return "plan.retrieve.fewer_negatives"
+        return "train.memory.same_step"
 
 
 def fit(recipe: Recipe, stage: AnyStage, dtype: str, rows: Passes) -> Fit:
@@ -74,7 +84,7 @@ def fit(recipe: Recipe, stage: AnyStage, dtype: str, rows: Passes) -> Fit:
         for changes, other, smaller in _smaller(recipe, stage):
             found = expected(other, smaller, dtype, rows, on_gpu).total
             if found <= room:
-                return Fit(need, room, changes, found)
+                return Fit(need, room, changes, found, needs_whole_batch=isinstance(stage, Contrastive))
     except DadeumError:
         raise
     except UNTRACEABLE as error:
@@ -84,12 +94,12 @@ def fit(recipe: Recipe, stage: AnyStage, dtype: str, rows: Passes) -> Fit:
 
 def _smaller(recipe: Recipe, stage: AnyStage) -> Iterator[tuple[dict[str, Any], Recipe, AnyStage]]:
     """(changes, recipe, stage) from the least change to the greatest."""
-    for settings in _batches(stage):
+    for settings in [] if isinstance(stage, Contrastive) else _batches(stage):
         yield {"stages": {stage.name: settings}}, recipe, stage.model_copy(update=settings)
     for settings in ({}, *_batches(stage)):
         settings = settings | {"gradient_checkpointing": True}
         yield {"stages": {stage.name: settings}}, recipe, stage.model_copy(update=settings)
-    for adapter in _lighter(recipe.model.adapter):
+    for adapter in [] if isinstance(stage, Contrastive) else _lighter(recipe.model.adapter):
         other = recipe.model_copy(update={"model": recipe.model.model_copy(update={"adapter": adapter})})
         said = {"model": {"adapter": {"type": adapter.type}}}
         for settings in ({}, *_batches(stage)):

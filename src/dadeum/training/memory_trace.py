@@ -15,7 +15,8 @@ import torch
 from torch._subclasses.fake_tensor import FakeTensorMode
 
 from dadeum.core.recipe import Model, NoAdapter, QLora
-from dadeum.core.stages import AnyStage, Reward
+from dadeum.core.stages import AnyStage, Contrastive, Reward
+from dadeum.models.encoders import empty_encoder, encoder_config
 from dadeum.models.load import auto_class, load_config, lora_config
 from dadeum.models.prefix_tree import Tree
 from dadeum.models.targets import linear_layers
@@ -46,8 +47,11 @@ class EmptyModel:
         self.fake = FakeTensorMode()
         adapter = model.adapter
         self.is_full = isinstance(adapter, NoAdapter)
+        embeds = isinstance(stage, Contrastive)
+        # An embedding model is read in fp32 whatever it is computed in.
+        held = torch.float32 if self.is_full or embeds else self.dtype
         with torch.device("meta"):
-            base = self.model = _build(model, torch.float32 if self.is_full else self.dtype)
+            base = self.model = empty_encoder(model, held) if embeds else _build(model, held)
             sizes = [parameter.numel() for parameter in base.parameters()]
             self.weight_bytes, self.largest_layer = _quantised(base, adapter)
             linear_bytes = sum(base.get_submodule(name).weight.nbytes for name in linear_layers(base))
@@ -55,9 +59,10 @@ class EmptyModel:
             if isinstance(stage, Reward):
                 base = self.model = self._with_one_number(base, model.base, config)
             if config is not None:
+                config.task_type = "FEATURE_EXTRACTION" if embeds else config.task_type
                 self.model = get_peft_model(base, config)
-        published = load_config(model).dtype or torch.float32
-        is_cast = self.largest_layer or published is not (torch.float32 if self.is_full else self.dtype)
+        published = (encoder_config(model) if embeds else load_config(model)).dtype or torch.float32
+        is_cast = self.largest_layer or published is not held
         # The file is mapped while it is read; what is cast stands there once more, the largest tensor at the worst.
         self.file_bytes = (sum(sizes) + max(sizes)) * published.itemsize if is_cast else 0
         # What is not quantised is read where the file is mapped, uncast, which keeps all of the file in memory.

@@ -91,6 +91,9 @@ def stage_inputs(recipe: Recipe, run: Run, index: int) -> dict[str, Any]:
     task = recipe.task.model_dump(mode="json")
     stages = recipe.stages[: index + 1]
     files = [stage.pairs.path for stage in stages if isinstance(stage, OnPairs) and stage.pairs.path]
+    # Negatives come from the whole corpus, but for documents that other splits ask about.
+    corpus = [run.split_path(name) for name in ("chunks", "test")] if recipe.task.type == "retrieve" else []
+    searched = {"corpus": [file_hash(path) if path.is_file() else None for path in corpus]} if corpus else {}
     return {
         "data": [file_hash(run.split_path(split)) for split in ("train", "validation")],
         "model": recipe.model.model_dump(mode="json"),
@@ -99,7 +102,7 @@ def stage_inputs(recipe: Recipe, run: Run, index: int) -> dict[str, Any]:
         "seed": recipe.seed,
         "stages": [stage.model_dump(mode="json") for stage in stages],
         "pairs": [file_hash(Path(path)) if Path(path).is_file() else None for path in files],
-    }
+    } | searched
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ from dadeum.core.messages import LANGUAGES, catalogue
 from dadeum.core.plugins import find, names
 from dadeum.evaluation.answers.figures import figures_of, is_of_corpus, value_of
 from dadeum.evaluation.asked import Asked
+from tests.evaluation.metrics.answering import answered
 from tests.evaluation.metrics.asking import asked
 from tests.evaluation.metrics.summarizing import summarized
 
@@ -25,7 +26,9 @@ def figures(metric: ModuleType, given: Asked) -> dict[str, np.ndarray]:
 
 def asking(metric: ModuleType) -> Callable[[list[str]], Asked]:
     """Rows of a task that the figure suits."""
-    return partial(asked, similarity_model=None) if "chat" in metric.TASKS else summarized
+    if "chat" in metric.TASKS:
+        return partial(asked, similarity_model=None)
+    return summarized if "summarize" in metric.TASKS else answered
 
 
 def short(metric: ModuleType) -> str:
@@ -35,6 +38,8 @@ def short(metric: ModuleType) -> str:
 def test_the_metrics_of_the_issue_are_all_there() -> None:
     wanted = {"rouge", "content_rouge", "bleu", "chrf_pp", "char_f1", "bertscore", "copied", "unsupported"}
     assert wanted <= {short(metric) for metric in METRICS}
+    wanted = {"exact_match", "value_f1", "faithfulness", "citations", "refusals", "answered_right", "context_hit"}
+    assert wanted | {"system_score"} <= {short(metric) for metric in METRICS}
     wanted = {"similarity", "chrf", "speech_level", "persona", "repetition", "length_ratio", "unfinished", "language"}
     assert wanted <= {short(metric) for metric in METRICS}
 

@@ -63,9 +63,6 @@ def test_no_model_is_no_figure_and_no_crash(tmp_path: Path) -> None:
 
 def test_a_package_that_is_not_installed_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("dadeum.models.embed.find_spec", lambda name: None)
-    from dadeum.models.embed import load_embedder
-
-    load_embedder.cache_clear()
     given = asked(["네.", "네."], similarity_model="minilm-l6")
     assert np.isnan(per_row(given)).all()
     [notice] = notices(given)

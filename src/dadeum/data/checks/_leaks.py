@@ -15,6 +15,7 @@ from dadeum.data.similar.fingerprints import MAX_TEXTS, Memory
 from dadeum.data.similar.pairs import Pairs
 from dadeum.data.similar.repeats import bare, jaccard
 from dadeum.data.similar.shingles import Ints
+from dadeum.tasks.retrieve import relevant
 
 SURE_SIMILARITY = 0.9
 """From here on two questions are one, whatever is answered. Below it their answers must be alike too: "how do I apply
@@ -53,7 +54,13 @@ def find_leaks(
     leaks += _bare(examples, [row for row in here if row not in known], before)
     known = {leak.row for leak in leaks}
     leaks += _near(examples, [row for row in here if row not in known], before, memory)
-    return sorted(leaks)
+    return sorted(leak for leak in leaks if not _ask_elsewhere(examples[leak.row], examples[leak.like], leak.how))
+
+
+def _ask_elsewhere(example: Example, other: Example, how: str) -> bool:
+    """Like questions that different chunks or documents answer: knowing one tells nothing of the other."""
+    ours, theirs = set(relevant(example)), set(relevant(other))
+    return how in ("masked", "near") and bool(ours and theirs) and not ours & theirs
 
 
 def _equal(pairs: Pairs, here: Sequence[int], before: Sequence[int]) -> list[Leak]:

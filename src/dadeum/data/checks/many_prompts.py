@@ -10,6 +10,7 @@ import numpy as np
 from dadeum.core.findings import Finding, Hit, Severity
 from dadeum.data.context import Context, short
 from dadeum.data.similar.pairs import first_rows
+from dadeum.tasks.answer import kind
 
 CODE = "DA304"
 NAME = "many_prompts"
@@ -30,6 +31,8 @@ MAX_ONE_SHARE = 0.05
 def check(context: Context) -> list[Finding]:
     pairs = context.pairs
     rows = pairs.free[pairs.lengths[pairs.free] >= MIN_CHARACTERS]
+    # A refusal of task `answer` is taught on purpose, in one form, wherever the chunks hold no answer.
+    rows = rows[np.array([kind(context.placed[row][1]) == "answerable" for row in rows.tolist()], dtype=bool)]
     if context.task not in TASKS or not len(rows):
         return []
     first = first_rows(pairs.answers[rows])

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from dadeum.core.examples import Example
 from dadeum.core.findings import Finding, Hit, Severity
 from dadeum.data.context import Context, listed
+from dadeum.data.texts.asked import DOCUMENT
 from dadeum.tasks.chat import misplaced
 
 CODE = "DA105"
@@ -26,7 +27,10 @@ def check(context: Context) -> list[Finding]:
         return []
     found = []
     kinds: Counter[str] = Counter()
+    names_documents = any(DOCUMENT in example.extra for _, example in context.placed)
     for row, (_, example) in enumerate(context.placed):
+        if names_documents and not example.completion and DOCUMENT not in example.extra:
+            continue  # a question that no document answers
         problems = dict(_problems(example))
         if problems:
             kinds.update(set(problems.values()))

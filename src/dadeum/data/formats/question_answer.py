@@ -1,13 +1,18 @@
-"""Questions and answers, with the text or the documents that the answer stands in where the file has them."""
+"""Questions and answers, with the text or the documents that the answer stands in where the file has them.
+
+A question that names its documents needs no answer: it can be searched for.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from dadeum.data.formats._beside import values_of
 from dadeum.data.formats._turns import history_in
 from dadeum.data.formats.base import SYSTEM, Halves, Layout, Unread, assistant, lines, matched, system, text_in, user
+from dadeum.data.reading.cells import text_of
 from dadeum.data.rows import Table
 
 RANK = 5
@@ -22,6 +27,7 @@ MAY = {
         "relevant_chunks",
         "relevant_docs",
         "relevant_documents",
+        "relevant_chunk",
         "chunk_ids",
         "관련 문서",
         "관련 문단",
@@ -32,18 +38,30 @@ MAY = {
 }
 
 
+QUESTIONS = {"question": NEEDS["question"], "document": MAY["document"]}
+"""What a file to search with has at least."""
+
+
 def recognise(table: Table, task: str | None, label: str | None) -> Layout | None:
-    return matched(table, TASKS, NEEDS, MAY)
+    layout = matched(table, TASKS, NEEDS, MAY)
+    if layout is not None:
+        return replace(layout, tasks=(*TASKS, "retrieve")) if "document" in layout.at else layout
+    return matched(table, ("retrieve",), QUESTIONS, {name: known for name, known in MAY.items() if name != "document"})
 
 
 def convert(cells: Sequence[Any], layout: Layout) -> Halves:
     """The context stands above the question; the documents' names go beside the row, the model does not see them."""
     asked = lines((layout.optional(cells, "context"), layout.text(cells, "question")))
-    answer, others = _answers(cells, layout)
     document = values_of(cells[layout.at["document"]]) if "document" in layout.at else ""
+    answer, others = _answers(cells, layout) if _is_answered(cells, layout) else ("", "")
     extra = ({"document": document} if document else {}) | ({"answers": others} if others else {})
     before = [*system(layout.optional(cells, "system")), *history_in(cells, layout)]
-    return Halves([*before, *user(asked)], assistant(answer), [], extra=extra)
+    return Halves([*before, *user(asked)], assistant(answer) if answer else [], [], extra=extra)
+
+
+def _is_answered(cells: Sequence[Any], layout: Layout) -> bool:
+    """Whether there must be an answer; one that is missing beside documents is nobody's mistake."""
+    return "document" not in layout.at or ("answer" in layout.at and bool(text_of(cells[layout.at["answer"]]).strip()))
 
 
 def _answers(cells: Sequence[Any], layout: Layout) -> tuple[str, str]:

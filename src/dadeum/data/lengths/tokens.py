@@ -11,7 +11,8 @@ from pathlib import Path
 from dadeum.core.examples import Example
 from dadeum.core.messages import Message
 from dadeum.core.recipe import Recipe
-from dadeum.core.task import Decide
+from dadeum.core.task import Decide, Retrieve
+from dadeum.data.lengths.question_tokens import QuestionCounter
 from dadeum.models import fresh
 from dadeum.models.render import Fitted, Renderer, label_spans
 from dadeum.models.seq2seq_render import Seq2SeqRenderer, load_renderer
@@ -70,12 +71,27 @@ class TokenCounter:
         """What surprises users of this model."""
         return self._renderer.notes if self._renderer else []
 
+    def count(self, text: str) -> int:
+        """Tokens of a bare text, nothing added."""
+        return len(self.renderer.tokenizer(text, add_special_tokens=False, verbose=False).input_ids)
+
+    def has_room(self, example: Example) -> bool:
+        """Whether a row is within the token limit as it is."""
+        if isinstance(self.renderer, Seq2SeqRenderer):
+            return self.renderer.has_room(self.renderer.row(example))
+        return len(self.renderer.render(example).input_ids) <= self.renderer.settings.max_length_tokens
+
     def __call__(self, examples: list[Example]) -> list[Fitted]:
         """One Fitted per example; raises ModelError when `truncation: raise` meets a long row."""
         for example in examples:
             if tokens := self.renderer.control_tokens(example):
                 self.escaped[example.id] = tokens[0]
         return [self.renderer.fit(example) for example in examples]
+
+
+def counter_of(recipe: Recipe) -> TokenCounter | QuestionCounter:
+    """What counts tokens for the recipe's task: of prompts and answers, or of questions and chunks."""
+    return QuestionCounter(recipe) if isinstance(recipe.task, Retrieve) else TokenCounter(recipe)
 
 
 def _texts(examples: list[Example]) -> Iterable[str]:

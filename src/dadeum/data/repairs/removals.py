@@ -75,7 +75,7 @@ def most_kept(num_others: int, share: float) -> int:
 def mixed_speech(rows: Sequence[Row], kind: RowKind) -> Gone:
     """Rows with an answer that the check of this name would report → its polite and plain sentences."""
     from dadeum.core.speech import analyse
-    from dadeum.data.checks.mixed_speech import mixture
+    from dadeum.data.texts.mixture import mixture
     from dadeum.data.texts.sentences import Answer
 
     answers = _answers(rows, kind, "trim_mixed_speech")

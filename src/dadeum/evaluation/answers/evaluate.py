@@ -6,14 +6,14 @@ evaluation/samples.jsonl.
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
 
-from dadeum.core.examples import Example, answer_of
+from dadeum.core.examples import answer_of
 from dadeum.core.generation import Finish
 from dadeum.core.progress import Progress, silent
 from dadeum.core.recipe import Recipe
@@ -21,7 +21,8 @@ from dadeum.core.run import Run, file_hash, write_json, write_jsonl
 from dadeum.core.task import Chat
 from dadeum.evaluation import crisis
 from dadeum.evaluation.answers import models
-from dadeum.evaluation.answers.baselines import baseline
+from dadeum.evaluation.answers.baselines import answered_by
+from dadeum.evaluation.answers.breakdown import by_label, known_figures
 from dadeum.evaluation.answers.figures import (
     MIN_GROUPS,
     PerRow,
@@ -31,10 +32,10 @@ from dadeum.evaluation.answers.figures import (
     notices_of,
     rate,
     signatures_of,
-    value_of,
 )
 from dadeum.evaluation.answers.finishing import Finished, finished, gains
 from dadeum.evaluation.answers.gates import check_gates
+from dadeum.evaluation.answers.grounded import grounded
 from dadeum.evaluation.answers.people import another_person
 from dadeum.evaluation.answers.rows import Rows, read_rows
 from dadeum.evaluation.answers.samples import samples
@@ -42,12 +43,10 @@ from dadeum.evaluation.answers.scores import (
     AnswerScores,
     Comparison,
     Finishing,
-    OriginScores,
     SystemAnswers,
 )
 from dadeum.evaluation.answers.standing import counted, standing, verdict_of
 from dadeum.evaluation.answers.systems import Spoken
-from dadeum.evaluation.asked import Asked
 from dadeum.evaluation.crisis import CrisisScores
 from dadeum.evaluation.judge_scores import JudgeScores
 from dadeum.evaluation.scores import Notice
@@ -96,7 +95,7 @@ def _evaluate(
         scores = scores.model_copy(update={"finishing": _gains(recipe, rows, rated, ended["tuned"], progress)})
     raw = {name: each.raw for name, each in ended.items()}
     per_row = {name: each.per_row for name, each in rated.items()}
-    written = samples(rows.answered, spoken, per_row, raw)
+    written = samples(rows, spoken, per_row, raw)
     write_jsonl(run.samples_path, (sample.model_dump(mode="json") for sample in written))
     write_json(run.scores_path, scores.model_dump(mode="json"))
     return scores
@@ -124,7 +123,7 @@ def _baseline(name: str, recipe: Recipe, run: Run, rows: Rows, progress: Progres
     if name == "base_model":
         return models.base_model(recipe, run, rows, progress)
     progress(f"evaluate.progress.{name}", 0, 1)
-    said = baseline(recipe.task.type, name)(rows.train, rows.answered)
+    said = answered_by(recipe, name, rows)
     progress(f"evaluate.progress.{name}", 1, 1)
     return said
 
@@ -136,7 +135,7 @@ def _per_row(recipe: Recipe, rows: Rows, said: Spoken, name: str, progress: Prog
         loss = np.array([-each.log_prob / each.num_tokens if each.num_tokens else np.nan for each in said.likelihoods])
         found |= {"loss": loss, "perplexity": loss}
     if recipe.evaluate.generate_rows:
-        asked = Asked(recipe, rows.answered, said.answers, rows.train)
+        asked = rows.asked(recipe, said.answers)
         found |= rate(asked, lambda done, total: progress(f"evaluate.progress.rating.{name}", done, total))
         found["cut_off"] = np.array(said.cut_off, dtype=float)
     return found
@@ -165,8 +164,9 @@ def _scores(
     comparisons = [found for found in compared if found.differences]
     in_danger = _crisis(recipe, rated)
     tuned = rated["tuned"].spoken
+    per_row = {name: each.per_row for name, each in rated.items()}
     another, num_another = another_person(recipe, rows)
-    return AnswerScores(
+    scores = AnswerScores(
         task=recipe.task.type,
         metrics={name: better for name, better in metrics_of(recipe.task.type).items() if name in measured},
         num_rows=rows.num_rows,
@@ -182,7 +182,7 @@ def _scores(
         signatures={name: said for name, said in signatures_of(recipe.task.type).items() if name in measured},
         counted=rests_on,
         comparisons=comparisons,
-        by_origin=_by_origin(rows.answered, rated),
+        by_origin=by_label([row.origin for row in rows.answered], per_row),
         crisis=in_danger,
         judge=judged,
         gates=check_gates(recipe, systems, in_danger),
@@ -191,6 +191,7 @@ def _scores(
         asked_hash=rows.asked_hash,
         warnings=notices + (judged.warnings if judged else []),
     )
+    return scores.model_copy(update={"grounded": grounded(recipe, rows, per_row, scores)})
 
 
 def _system(rated: Rated, resampling: Resampling) -> SystemAnswers:
@@ -220,8 +221,8 @@ def _reference(recipe: Recipe, rows: Rows) -> dict[str, float]:
     if recipe.evaluate.generate_rows == 0:
         return {}
     answers = [answer_of(row) for row in rows.answered]
-    found = rate(Asked(recipe, rows.answered, answers, rows.train), lambda done, total: None)
-    return _figures(found)
+    found = rate(rows.asked(recipe, answers), lambda done, total: None)
+    return known_figures(found)
 
 
 def _crisis(recipe: Recipe, rated: Mapping[str, Rated]) -> dict[str, CrisisScores]:
@@ -235,31 +236,6 @@ def _crisis(recipe: Recipe, rated: Mapping[str, Rated]) -> dict[str, CrisisScore
     }
 
 
-def _by_origin(rows: list[Example], rated: Mapping[str, Rated]) -> dict[str, OriginScores]:
-    """Means per origin, the origin with most rows first; nothing where all rows are of one origin."""
-    members: dict[str, list[int]] = defaultdict(list)
-    for index, row in enumerate(rows):
-        members[row.origin].append(index)
-    if len(members) < 2:
-        return {}
-    return {
-        origin: OriginScores(
-            num_rows=len(indices), systems={name: _means(each.per_row, indices) for name, each in rated.items()}
-        )
-        for origin, indices in sorted(members.items(), key=lambda item: (-len(item[1]), item[0]))
-    }
-
-
-def _means(per_row: PerRow, indices: list[int]) -> dict[str, float]:
-    return _figures({metric: values[indices] for metric, values in per_row.items() if metric != "perplexity"})
-
-
-def _figures(per_row: PerRow) -> dict[str, float]:
-    """Those that some row could give."""
-    found = {metric: value_of(metric, values) for metric, values in per_row.items()}
-    return {metric: value for metric, value in found.items() if value is not None}
-
-
 def _notices(recipe: Recipe, rows: Rows, rated: Mapping[str, Rated]) -> list[Notice]:
     """What limits the figures: too few groups, answers cut off, and what each figure has to say itself."""
     tuned = rated["tuned"].spoken
@@ -270,7 +246,7 @@ def _notices(recipe: Recipe, rows: Rows, rated: Mapping[str, Rated]) -> list[Not
         values: dict[str, str | int | float] = {"num": num, "total": len(tuned.cut_off)}
         found.append(Notice(key="evaluate.answers.cut_off", values=values | {"limit": tuned.max_new_tokens or 0}))
     found += _collapsed(rows, tuned.answers)
-    found += notices_of(Asked(recipe, rows.answered, tuned.answers, rows.train))
+    found += notices_of(rows.asked(recipe, tuned.answers))
     if isinstance(recipe.task, Chat):
         found += crisis.notices(recipe.task, crisis.messages(recipe), rows.train)
     return found

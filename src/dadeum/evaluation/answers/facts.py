@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 from dadeum.core.recipe import Recipe
 from dadeum.core.run import Run, read_jsonl
+from dadeum.documents.chunks import Chunk
+from dadeum.documents.stored import read_chunks
 from dadeum.evaluation.answers.scores import AnswerSample, AnswerScores
 from dadeum.evaluation.report_facts import Facts, damaged_scores, read_run
 
@@ -14,11 +16,22 @@ from dadeum.evaluation.report_facts import Facts, damaged_scores, read_run
 class AnswerFacts(Facts):
     scores: AnswerScores | None
     samples: list[AnswerSample]
+    chunks: dict[str, Chunk]
+    """What prompts of grounded answers showed, by id, as far as the run still has it."""
 
 
 def read_facts(recipe: Recipe, run: Run) -> AnswerFacts:
     """Read every file of the run that exists; RunError when one of them is damaged."""
-    return AnswerFacts(**vars(read_run(recipe, run)), scores=read_scores(run), samples=read_samples(run))
+    samples = read_samples(run)
+    chunks = _chunks(run, {one.id for sample in samples for one in sample.shown})
+    return AnswerFacts(**vars(read_run(recipe, run)), scores=read_scores(run), samples=samples, chunks=chunks)
+
+
+def _chunks(run: Run, wanted: set[str]) -> dict[str, Chunk]:
+    path = run.split_path("chunks")
+    if not wanted or not path.exists():
+        return {}
+    return {chunk.id: chunk for chunk in read_chunks(path) if chunk.id in wanted}
 
 
 def read_scores(run: Run) -> AnswerScores | None:

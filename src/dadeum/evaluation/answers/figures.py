@@ -17,6 +17,7 @@ from dadeum.core.plugins import find, names
 from dadeum.core.stats import Interval, bootstrap_counts
 from dadeum.evaluation.answers.scores import Better, Difference, Outcome
 from dadeum.evaluation.asked import Asked, Combine
+from dadeum.evaluation.metrics._grounded import SIGNATURE, Views
 from dadeum.evaluation.scores import Measured, Notice
 
 METRICS = "evaluation.metrics"
@@ -32,10 +33,13 @@ MIN_GROUPS = 6
 """Fewer pairs cannot differ significantly, even if all point one way: 2 / 2^5 is more than 0.05."""
 WITH_REFERENCE = (
     *CLOSENESS, "rouge", "rouge_1", "rouge_2", "rouge_l", "content_rouge_1", "content_rouge_2", "rouge_1_max",
-    "rouge_2_max", "rouge_l_max", "content_rouge_l_max", "bleu", "chrf_pp", "char_f1", "bertscore",
+    "rouge_2_max", "rouge_l_max", "content_rouge_l_max", "bleu", "chrf_pp", "exact_match", "value_f1", "char_f1",
+    "bertscore",
 )  # fmt: skip
 """Figures that need a person's answer; the others look at the answer itself."""
-_FIRST = (*WITH_REFERENCE, *OF_MODELS, "unsupported_numbers", "unsupported_names", "copied")
+_OF_SYSTEMS = ("system_score", "answered_right", "context_hit", "refusal_accuracy", "faithfulness")
+"""Of grounded answers: what the whole system comes to, and its parts."""
+_FIRST = (*CLOSENESS, *_OF_SYSTEMS, *WITH_REFERENCE, *OF_MODELS, "unsupported_numbers", "unsupported_names", "copied")
 
 PerRow = dict[str, np.ndarray]
 """Figure → one value per row, or counts per row: shape (rows,) or (rows, counts); NaN where not judged."""
@@ -67,6 +71,8 @@ def signatures_of(task: str) -> dict[str, str]:
     found: dict[str, str] = {}
     for module in _modules(task):
         said = module.signature() if hasattr(module, "signature") else None
+        if said and task == "answer" and getattr(module, "BY_VALUE", False):
+            said += f"|{SIGNATURE}"
         found |= dict.fromkeys(figures_of(module), said) if said else {}
     return found
 
@@ -89,23 +95,19 @@ def is_of_corpus(metric: str) -> bool:
 def rate(asked: Asked, progress: Callable[[int, int], None]) -> PerRow:
     """Every figure of one system's answers that a file in `metrics/` gives."""
     modules = _modules(asked.recipe.task.type)
+    views = Views(asked)
     found: PerRow = {}
     for number, module in enumerate(modules):
         progress(number, len(modules))
-        given = module.per_row(asked)
-        several = given if isinstance(given, dict) else {next(iter(figures_of(module))): given}
-        found |= {name: np.asarray(values, dtype=float) for name, values in several.items()}
+        found |= views.measured(module)
     progress(len(modules), len(modules))
     return found
 
 
 def notices_of(asked: Asked) -> list[Notice]:
     """What the figures themselves have to say, of the tuned model's answers."""
-    found: list[Notice] = []
-    for module in _modules(asked.recipe.task.type):
-        if hasattr(module, "notices"):
-            found += module.notices(asked)
-    return found
+    views = Views(asked)
+    return [notice for module in _modules(asked.recipe.task.type) for notice in views.notices(module)]
 
 
 def judged_rows(values: np.ndarray) -> np.ndarray:

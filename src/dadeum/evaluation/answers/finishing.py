@@ -9,18 +9,17 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
-from dadeum.core.finishing import finish
 from dadeum.core.generation import Finish
 from dadeum.core.recipe import Recipe
 from dadeum.core.speech import Level
-from dadeum.core.task import Chat, Summarize
+from dadeum.core.task import Answer, Chat, Summarize
 from dadeum.evaluation.answers.figures import PerRow, Resampling, metrics_of, rate
 from dadeum.evaluation.answers.rows import Rows
 from dadeum.evaluation.answers.scores import Finishing
 from dadeum.evaluation.answers.systems import Spoken
-from dadeum.evaluation.asked import Asked
 from dadeum.evaluation.metrics._texts import taught_sample
 from dadeum.evaluation.metrics.speech_level import taught_shares
+from dadeum.tasks import answer
 
 OF_MODELS = ("tuned", "base_model")
 """Systems that write: the others say what people wrote, or sentences of the dialogue."""
@@ -53,15 +52,15 @@ def finished(recipe: Recipe, rows: Rows, spoken: Mapping[str, Spoken]) -> dict[s
 def _finished(said: Spoken, steps: tuple[Finish, ...], level: Level | None) -> Finished:
     versions = [said.answers]
     for step in steps:
-        versions.append([finish(answer, [step], level) for answer in versions[-1]])
-    crisis = [finish(answer, steps, level) for answer in said.crisis]
+        versions.append([answer.finished(text, [step], level) for text in versions[-1]])
+    crisis = [answer.finished(text, steps, level) for text in said.crisis]
     return Finished(replace(said, answers=versions[-1], crisis=crisis), steps, tuple(versions))
 
 
 def wanted_level(recipe: Recipe, rows: Rows) -> Level | None:
     """The recipe's speech level, or the commonest of the training answers; None where none tells one."""
     task = recipe.task
-    if isinstance(task, Chat | Summarize) and task.speech_level is not None:
+    if isinstance(task, Chat | Summarize | Answer) and task.speech_level is not None:
         return task.speech_level
     shares = taught_shares(taught_sample(rows.train, recipe.seed))
     return max(shares, key=lambda level: shares[level], default=None)
@@ -101,4 +100,4 @@ def gains(
 
 
 def _rated(recipe: Recipe, rows: Rows, answers: list[str]) -> PerRow:
-    return rate(Asked(recipe, rows.answered, answers, rows.train), lambda done, total: None)
+    return rate(rows.asked(recipe, answers), lambda done, total: None)

@@ -8,6 +8,7 @@ from dadeum.core.errors import RecipeError
 from dadeum.core.recipe import Recipe
 from dadeum.core.task import Chat
 from dadeum.evaluation.answers.figures import OF_MODELS, metrics_of
+from dadeum.evaluation.answers.grounded import check_weights
 from dadeum.evaluation.answers.scores import SystemAnswers
 from dadeum.evaluation.conditions import judged_gates, problems_of_gates
 from dadeum.evaluation.crisis import CrisisScores
@@ -26,7 +27,8 @@ def known_metrics(recipe: Recipe) -> list[str]:
 
 def check_gates_syntax(recipe: Recipe) -> list[RecipeError]:
     """Every gate that this recipe could never judge, one error each; empty when all are sound."""
-    return problems_of_gates(recipe, known_metrics(recipe), lambda metric: metric not in OF_MODELS, _has_metric)
+    wrong = problems_of_gates(recipe, known_metrics(recipe), lambda metric: metric not in OF_MODELS, _has_metric)
+    return [*wrong, *check_weights(recipe)]
 
 
 def _has_metric(metric: str, baselines: Sequence[str]) -> bool:

@@ -12,7 +12,6 @@ from dadeum.core.examples import Example
 from dadeum.core.recipe import Recipe
 from dadeum.evaluation.answers.figures import WITH_REFERENCE, rate, value_of
 from dadeum.evaluation.answers.rows import Rows
-from dadeum.evaluation.asked import Asked
 from dadeum.tasks import summarize
 
 
@@ -22,7 +21,7 @@ def another_person(recipe: Recipe, rows: Rows) -> tuple[dict[str, float], int]:
     if recipe.task.type != "summarize" or not recipe.evaluate.generate_rows or not several:
         return {}, 0
     second = [summarize.references(row)[1] for row in several]
-    asked = Asked(recipe, [_without_second(row) for row in several], second, rows.train)
+    asked = rows.asked(recipe, second, [_without_second(row) for row in several])
     found = {name: value_of(name, values) for name, values in rate(asked, lambda done, total: None).items()}
     return {name: value for name, value in found.items() if value is not None and name in WITH_REFERENCE}, len(several)
 

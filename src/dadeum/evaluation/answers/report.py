@@ -10,7 +10,7 @@ from typing import Any
 from dadeum.core.recipe import Recipe
 from dadeum.core.run import Run
 from dadeum.evaluation import report_words
-from dadeum.evaluation.answers import finishing_view, summary_view, view, words
+from dadeum.evaluation.answers import finishing_view, grounded_view, summary_view, view, words
 from dadeum.evaluation.answers.facts import read_facts, read_scores
 from dadeum.evaluation.answers.verdict import headline, judge, three_lines
 from dadeum.evaluation.cautions import notice_words
@@ -19,7 +19,12 @@ from dadeum.evaluation.report_words import say
 
 __all__ = ["headline", "read_scores", "three_lines", "write_report"]
 
-SECTIONS = ("verdict", "data", "learning", "systems", "finishing", "crisis", "judge", "answers", "cost", "reproduce")
+SECTIONS = (
+    "verdict", "data", "learning", "grounded", "systems", "finishing", "crisis", "judge", "answers", "cost",
+    "reproduce",
+)  # fmt: skip
+_OF_ONE_FAMILY = {"crisis": "answers", "grounded": "grounded"}
+"""Section → the kind of answers that has it."""
 
 
 def write_report(recipe: Recipe, run: Run) -> Path:
@@ -27,15 +32,15 @@ def write_report(recipe: Recipe, run: Run) -> Path:
     facts = read_facts(recipe, run)
     scores = facts.scores
     task = recipe.task.type
+    family = words.family(task)
     shown = [section for section in SECTIONS if section != "finishing" or (scores and scores.finishing)]
-    if words.family(task) == "summaries":
-        shown.remove("crisis")
+    shown = [section for section in shown if _OF_ONE_FAMILY.get(section, family) == family]
     context = frame(facts, run, {section: say(f"sections.{section}") for section in shown}) | {
         "scores": scores,
         "verdict": judge(facts),
         "order": view.system_order(scores) if scores else [],
         "num_test": scores.num_answered if scores else 0,
-        "wording": words.family(task),
+        "wording": family,
         "inference_heading": "answers.cost_heading",
         "inference_caption": "answers.cost_caption",
     }
@@ -43,6 +48,7 @@ def write_report(recipe: Recipe, run: Run) -> Path:
         "a": view,
         "f": words,
         "s": summary_view,
+        "g": grounded_view,
         "gains": finishing_view,
         "notice_words": notice_words,
     }

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -10,6 +11,11 @@ from dadeum.core.errors import DataError
 from dadeum.core.examples import SPLITS, Example, answer_of, asked_hash, read_examples
 from dadeum.core.recipe import Recipe
 from dadeum.core.run import Run
+from dadeum.core.task import Answer
+from dadeum.documents.chunks import Chunk
+from dadeum.documents.stored import read_chunks
+from dadeum.evaluation.asked import Asked
+from dadeum.tasks import answer
 
 
 @dataclass(frozen=True)
@@ -21,6 +27,12 @@ class Rows:
     """Test rows that are answered, in file order."""
     asked_hash: str = ""
     """Of the whole test split (core/examples.py): the same for runs that can be compared."""
+    chunks: Mapping[str, Chunk] = field(default_factory=dict)
+    """What prompts of grounded answers show, by id."""
+
+    def asked(self, recipe: Recipe, answers: list[str], rows: list[Example] | None = None) -> Asked:
+        """Answers to `rows` (all that are answered) as metrics get to see them."""
+        return Asked(recipe, self.answered if rows is None else rows, answers, self.train, self.chunks)
 
 
 def read_rows(recipe: Recipe, run: Run) -> Rows:
@@ -35,7 +47,25 @@ def read_rows(recipe: Recipe, run: Run) -> Rows:
         raise DataError("evaluate.answers.no_reference", path=path, num=len(silent), total=len(test), id=silent[0])
     sizes = {split: len(examples) for split, examples in splits.items()}
     answered = [test[place] for place in sampled(recipe, len(test))]
-    return Rows(sizes, splits["train"], answered, asked_hash(test))
+    if not isinstance(recipe.task, Answer):
+        return Rows(sizes, splits["train"], answered, asked_hash(test))
+    chunks = shown_chunks(run, answered)
+    return Rows(sizes, splits["train"], answered, asked_hash(_as_people_answered(test)), chunks)
+
+
+def shown_chunks(run: Run, rows: Sequence[Example]) -> dict[str, Chunk]:
+    """The chunks that these rows show; DataError for one that the run does not have."""
+    path = run.require(run.split_path("chunks"), "data build")
+    wanted = {id for row in rows for id in answer.shown(row)}
+    found = {chunk.id: chunk for chunk in read_chunks(path) if chunk.id in wanted}
+    if missing := sorted(wanted - found.keys()):
+        raise DataError("evaluate.grounded.missing_chunk", path=path, num=len(missing), id=missing[0])
+    return found
+
+
+def _as_people_answered(rows: Sequence[Example]) -> list[Example]:
+    """What is expected hangs on what was found: runs that find otherwise are asked the same, and are compared."""
+    return [replace(row, completion=[{"role": "assistant", "content": answer.gold_answer(row)}]) for row in rows]
 
 
 def sampled(recipe: Recipe, num_test: int) -> list[int]:

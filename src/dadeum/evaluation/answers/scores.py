@@ -68,6 +68,23 @@ class OriginScores(Part):
     systems: dict[str, dict[str, float]]
 
 
+class GroundedScores(Part):
+    """Of answers that are to stand in documents: what the questions are like, and where the system is weak."""
+
+    num_kinds: dict[str, int]
+    """Rows by kind: answerable (the right chunk is shown), missed (not found), unanswerable."""
+    weights: dict[str, float]
+    """Of the parts of the system score."""
+    parts: dict[str, str]
+    """Part of the system score → the figure behind it."""
+    by_kind: dict[str, OriginScores]
+    by_difficulty: dict[str, OriginScores] = Field(default_factory=dict)
+    by_domain: dict[str, OriginScores] = Field(default_factory=dict)
+    """Both only where the file says it, of all rows."""
+    hints: list[Notice] = Field(default_factory=list)
+    """What to improve, most important first, each with the figure that it rests on."""
+
+
 class AnswerScores(Part):
     task: str
     metrics: dict[str, Better]
@@ -101,6 +118,8 @@ class AnswerScores(Part):
     by_origin: dict[str, OriginScores] = Field(default_factory=dict)
     crisis: dict[str, CrisisScores] = Field(default_factory=dict)
     """What the models said to people in danger; empty without `task.handoff`."""
+    grounded: GroundedScores | None = None
+    """Of task `answer` alone."""
     judge: JudgeScores | None = None
     gates: list[Gate]
     verdict: Standing | Literal["no_baseline"]
@@ -116,6 +135,15 @@ class AnswerScores(Part):
         return self.asked_hash or self.test_hash
 
 
+class ShownChunk(Part):
+    """A chunk of the prompt; its text stands in data/chunks.parquet."""
+
+    id: str
+    document: str
+    page: int
+    is_gold: bool
+
+
 class AnswerSample(Part):
     """One answered test row in samples.jsonl."""
 
@@ -128,6 +156,14 @@ class AnswerSample(Part):
     question: str
     """What the user said last."""
     reference: str
+    kind: str = ""
+    """Of grounded answers: answerable, missed or unanswerable."""
+    gold_answer: str = ""
+    """What a person answered to a question that is to be refused here."""
+    difficulty: str = ""
+    domain: str = ""
+    shown: list[ShownChunk] = Field(default_factory=list)
+    """In the order of the prompt, which numbers them from 1."""
     answers: dict[str, str]
     """What every system wrote, finished where the recipe asks for it."""
     raw: dict[str, str] = Field(default_factory=dict)

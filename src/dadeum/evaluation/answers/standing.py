@@ -1,7 +1,7 @@
 """Better, worse, or nobody can say: what the paired differences to one baseline, and to all, come to.
 
-Only closeness to people's answers counts here. Speech level, repetition and the like are shown beside it: an answer
-can hold every form and say nothing.
+Only closeness to people's answers counts here, and of grounded answers the right refusals. Speech level, repetition
+and the like are shown beside it: an answer can hold every form and say nothing.
 """
 
 from __future__ import annotations
@@ -13,8 +13,10 @@ from dadeum.evaluation.answers.figures import CLOSENESS
 from dadeum.evaluation.answers.scores import Comparison, Difference, Standing
 from dadeum.evaluation.scores import Notice
 
-RIVALS = ("base_model", "nearest", "lead", "textrank")
+RIVALS = ("base_model", "nearest", "lead", "textrank", "sentence")
 """Whom the tuned model has to beat, as far as its task has them; `constant` is no rival, only a floor."""
+_REFUSING = ("refused_right",)
+"""Grounded answers have two sides: refusing wrongly is seen in closeness already, not refusing is seen here alone."""
 _BLIND = {"similarity": "evaluate.metrics.similarity.english_model"}
 """Figure → notice that takes its meaning away."""
 
@@ -26,7 +28,9 @@ def counted(measured: Collection[str], notices: Sequence[Notice]) -> list[str]:
     """
     said = {notice.key for notice in notices}
     written = [name for name in CLOSENESS if name in measured and _BLIND.get(name) not in said]
-    return written or [name for name in ("loss",) if name in measured]
+    if written:
+        return [*written, *(name for name in _REFUSING if name in measured)]
+    return [name for name in ("loss",) if name in measured]
 
 
 def standing(differences: Mapping[str, Difference], counted: Collection[str]) -> Standing:

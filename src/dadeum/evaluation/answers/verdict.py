@@ -28,8 +28,10 @@ from dadeum.evaluation.report_words import p_value, rate, say
 from dadeum.evaluation.scores import Gate, Measured
 
 ROLES = ("before", "after", "baseline")
-_WITHOUT_MODEL = {"answers": ("nearest",), "summaries": ("lead", "textrank")}
+_WITHOUT_MODEL = {"answers": ("nearest",), "summaries": ("lead", "textrank"), "grounded": ("sentence",)}
 """Rivals that are rules."""
+
+_WHOLE = {"right": "answered_right", "refusal": "refusal_accuracy"}
 
 
 @dataclass(frozen=True)
@@ -64,7 +66,7 @@ def judge(facts: AnswerFacts) -> Verdict:
     # What the judge has to say stands in its own section.
     warnings = [notice for notice in scores.warnings if not notice.key.startswith("evaluate.judge.")]
     limits = cautions(facts.recipe, scores.num_answered, warnings, "answered")
-    limits[1:1] = [say(f"{family(scores.task)}.caution.closeness"), *_size(scores), *_untaught(facts)]
+    limits[1:1] = [say(f"{family(scores.task)}.caution.closeness"), *_missed(scores), *_size(scores), *_untaught(facts)]
     return Verdict(scores.verdict, headline(scores), reading(scores), figures(scores), limits, scores.gates)
 
 
@@ -76,7 +78,7 @@ def headline(scores: AnswerScores) -> Words:
     if scores.counted == ["loss"]:
         return say(f"answers.headline.loss.{_standing(scores, 'base_model')}")
     kind = family(scores.task)
-    rules = "extractive" if kind == "summaries" else "nearest"
+    rules = {"summaries": "extractive", "grounded": "sentence"}.get(kind, "nearest")
     parts = [
         say(f"{kind}.headline.base_model.{_standing(scores, 'base_model')}"),
         say(f"{kind}.headline.{rules}.{_standing(scores, *_WITHOUT_MODEL[kind])}"),
@@ -110,12 +112,25 @@ def figures(scores: AnswerScores) -> list[Figure]:
 # -- what the numbers say -------------------------------------------------------------------------
 def reading(scores: AnswerScores) -> list[Words]:
     """Differences that the verdict rests on, what to do, form, people in danger, the judge."""
-    said = [say(f"{family(scores.task)}.advice.{scores.verdict}")]
+    said = [*_system(scores), say(f"{family(scores.task)}.advice.{scores.verdict}")]
     for name in RIVALS:
         for comparison in scores.comparisons:
             if comparison.baseline == name:
                 said += _differences(scores, comparison)
     return [*said, *_people(scores), *_form(scores), *_danger(scores), *_judged(scores)]
+
+
+def _system(scores: AnswerScores) -> list[Words]:
+    """What comes out at the end, of all questions that the documents answer."""
+    right = scores.systems["tuned"].metrics.get("answered_right")
+    score = scores.systems["tuned"].metrics.get("system_score")
+    if scores.grounded is None or right is None or score is None:
+        return []
+    found, missed = (scores.grounded.num_kinds.get(kind, 0) for kind in ("answerable", "missed"))
+    values = {"total": found + missed, "missed": missed, "score": rate(score.value)}
+    return [
+        say("grounded.system", right=percent(right.value), interval=figure_interval("answered_right", right), **values)
+    ]
 
 
 def _people(scores: AnswerScores) -> list[Words]:
@@ -137,11 +152,17 @@ def _size(scores: AnswerScores) -> list[Words]:
         for comparison in scores.comparisons
         if comparison.baseline == "base_model" and (found := comparison.differences.get(metric)) is not None
     ]
-    if family(scores.task) != "summaries" or not halves:
+    if family(scores.task) == "answers" or not halves:
         return []
     return [
         say("summaries.caution.size", total=rows(scores.num_answered), metric=metric_name(metric), half=rate(halves[0]))
     ]
+
+
+def _missed(scores: AnswerScores) -> list[Words]:
+    """What is right for a question whose chunk was not found is a matter of definition."""
+    is_so = scores.grounded is not None and "missed" in scores.grounded.num_kinds
+    return [say("grounded.caution.missed")] if is_so else []
 
 
 def _untaught(facts: AnswerFacts) -> list[Words]:
@@ -233,5 +254,13 @@ def _line(role: str, shown: Figure | None, scores: AnswerScores) -> Words:
     danger = scores.crisis.get(shown.system)
     if danger is not None:
         more.append(say("answers.summary.danger", share=percent(danger.handed_over.value, 0)))
+    if kind == "grounded":
+        more = [_whole(scores, shown.system)]
     rest = Words("".join(part.ko for part in more), "".join(part.en for part in more)) if more else plain("")
     return say(f"{kind}.summary.{role}", total=rows(scores.num_answered), figure=said, rest=rest, name=shown.name)
+
+
+def _whole(scores: AnswerScores, system: str) -> Words:
+    found = scores.systems[system].metrics
+    values = {name: found[metric].value if metric in found else None for name, metric in _WHOLE.items()}
+    return say("grounded.summary.rest", **{name: rate(value) for name, value in values.items()})

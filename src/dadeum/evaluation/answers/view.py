@@ -6,18 +6,20 @@ Templates lay out; here is decided what is shown, how much of it, and how it is 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from dadeum.core.pages import printable, visible
-from dadeum.core.recipe import Recipe
 from dadeum.core.words import Html, Words
 from dadeum.evaluation.answers.facts import AnswerFacts
+from dadeum.evaluation.answers.grounded_view import ChunkView, chunk_views, kind_name, source_text
+from dadeum.evaluation.answers.grounded_view import marked as marked_answer
 from dadeum.evaluation.answers.scores import AnswerSample, AnswerScores
 from dadeum.evaluation.answers.summary_view import dialogue_of, marked
 from dadeum.evaluation.answers.words import (
     change,
     change_interval,
+    family,
     figure,
     figure_interval,
     metric_meaning,
@@ -27,13 +29,20 @@ from dadeum.evaluation.answers.words import (
 from dadeum.evaluation.crisis import CrisisAnswer
 from dadeum.evaluation.report_words import say_or
 
-ORDER = ("tuned", "base_model", "nearest", "lead", "textrank", "constant")
+ORDER = ("tuned", "base_model", "nearest", "lead", "textrank", "sentence", "constant")
 SAMPLES = 100
 ORIGINS = 40
 LONGEST_TEXT = 1500
 _LEAD = 90
-_BESIDE_A_SUMMARY = ("content_rouge_l", "rouge", "length_ratio", "copied", "loss")
-"""There are some twenty figures of summaries; the others stand in samples.jsonl."""
+_BESIDE = {
+    "summaries": ("content_rouge_l", "rouge", "length_ratio", "copied", "loss"),
+    "grounded": (
+        "answered_right", "content_rouge_l", "exact_match", "faithfulness", "refused_right", "refused_wrong",
+        "citation_precision", "loss",
+    ),
+}  # fmt: skip
+"""There are some twenty figures of these answers; the others stand in samples.jsonl."""
+Mark = Callable[[str], Html]
 
 
 def system_order(scores: AnswerScores) -> list[str]:
@@ -72,7 +81,7 @@ def metric_rows(scores: AnswerScores) -> list[MetricRow]:
         MetricRow(
             metric,
             metric_name(metric),
-            metric_meaning(metric),
+            metric_meaning(metric, scores.task),
             better,
             metric in scores.counted,
             [_cell(scores, name, metric) for name in order],
@@ -177,6 +186,11 @@ class SampleView:
     """Figures of the tuned model that the list can be ordered by."""
     ranks: dict[str, int]
     """Figure → place when the worst comes first."""
+    kind: Words | None
+    """Of grounded answers, as are the next two."""
+    known: Html | None
+    """A person's answer to a question that is to be refused here."""
+    chunks: list[ChunkView]
 
 
 @dataclass(frozen=True)
@@ -194,7 +208,8 @@ def browser(facts: AnswerFacts) -> Browser | None:
     scores = facts.scores
     if scores is None or not facts.samples:
         return None
-    sided = [name for name, better in scores.metrics.items() if better != "neither" and name != "perplexity"]
+    of_rows = facts.samples[0].metrics["tuned"]
+    sided = [name for name, better in scores.metrics.items() if better != "neither" and name in of_rows]
     orders = [
         *(name for name in scores.counted if name in sided),
         *(name for name in sided if name not in scores.counted),
@@ -203,7 +218,7 @@ def browser(facts: AnswerFacts) -> Browser | None:
     by_first = ranks[orders[0]] if orders else list(range(len(facts.samples)))
     places = sorted(range(len(facts.samples)), key=lambda place: by_first[place])[:SAMPLES]
     shown = [
-        _sample_view(facts.recipe, facts.samples[place], scores, {metric: ranks[metric][place] for metric in orders})
+        _sample_view(facts, facts.samples[place], scores, {metric: ranks[metric][place] for metric in orders})
         for place in places
     ]
     return Browser(shown, len(facts.samples), [(metric, metric_name(metric)) for metric in orders])
@@ -220,13 +235,13 @@ def _ranks(samples: Sequence[AnswerSample], metric: str, lower_is_better: bool) 
     return ranks
 
 
-def _sample_view(recipe: Recipe, sample: AnswerSample, scores: AnswerScores, ranks: dict[str, int]) -> SampleView:
-    question = dialogue_of(recipe, sample.question)
+def _sample_view(facts: AnswerFacts, sample: AnswerSample, scores: AnswerScores, ranks: dict[str, int]) -> SampleView:
+    question = dialogue_of(facts.recipe, sample.question)
     lead = printable(" ".join(question.split()))
-    source = question if scores.task == "summarize" else None
-    told = [_told(scores.task, sample, "reference", sample.reference, {}, source)]
+    mark = _mark(facts, sample, scores.task, question)
+    told = [_told(scores.task, sample, "reference", sample.reference, {}, mark)]
     told += [
-        _told(scores.task, sample, name, sample.answers[name], sample.metrics[name], source)
+        _told(scores.task, sample, name, sample.answers[name], sample.metrics[name], mark)
         for name in system_order(scores)
     ]
     tuned = sample.metrics["tuned"]
@@ -244,7 +259,18 @@ def _sample_view(recipe: Recipe, sample: AnswerSample, scores: AnswerScores, ran
             (metric_name(name), figure(name, tuned.get(name))) for name in dict.fromkeys([*scores.counted, "loss"])
         ],
         ranks=ranks,
+        kind=kind_name(sample.kind) if sample.kind else None,
+        known=visible(sample.gold_answer) if sample.gold_answer else None,
+        chunks=chunk_views(sample, facts.chunks),
     )
+
+
+def _mark(facts: AnswerFacts, sample: AnswerSample, task: str, question: str) -> Mark:
+    """How the texts of this sample are shown: with what their source does not say marked, where they have one."""
+    if task == "answer":
+        source = source_text(sample, facts.chunks)
+        return lambda text: marked_answer(text, source, sample.shown)
+    return (lambda text: marked(text, question)) if task == "summarize" else visible
 
 
 def shown(text: str) -> Html:
@@ -253,19 +279,19 @@ def shown(text: str) -> Html:
 
 
 def _told(
-    task: str, sample: AnswerSample, system: str, text: str, metrics: dict[str, float | None], source: str | None
+    task: str, sample: AnswerSample, system: str, text: str, metrics: dict[str, float | None], mark: Mark
 ) -> Told:
-    """With `source`, what the text has and it has not is marked."""
+    beside = _BESIDE.get(family(task), metrics)
     return Told(
         system,
         short_name(task, system),
-        visible(text[:LONGEST_TEXT]) if source is None else marked(text[:LONGEST_TEXT], source),
+        mark(text[:LONGEST_TEXT]),
         printable(text),
         max(0, len(text) - LONGEST_TEXT),
         system in sample.cut_off,
         [
             (metric_name(name), figure(name, value))
             for name, value in metrics.items()
-            if value is not None and (source is None or name in _BESIDE_A_SUMMARY)
+            if value is not None and name in beside
         ],
     )

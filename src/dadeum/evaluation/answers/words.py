@@ -16,8 +16,8 @@ _MOST_DECIMALS = 1e5
 
 # -- names ----------------------------------------------------------------------------------------
 def family(task: str) -> str:
-    """Beginning of the sentences that speak of this task's answers: `answers`, or `summaries`."""
-    return "summaries" if task == "summarize" else "answers"
+    """Beginning of the sentences that speak of this task's answers."""
+    return {"summarize": "summaries", "answer": "grounded"}.get(task, "answers")
 
 
 def system_name(task: str, system: str) -> Words:
@@ -40,8 +40,10 @@ def metric_name(metric: str) -> Words:
     return told(f"evaluate.metrics.{metric}.name", {}) or plain(metric)
 
 
-def metric_meaning(metric: str) -> Words:
-    return told(f"evaluate.metrics.{metric}.what", {}) or plain("")
+def metric_meaning(metric: str, task: str = "") -> Words:
+    """Of grounded answers some figures look at something else."""
+    own = told(f"evaluate.grounded.meanings.{metric}", {}) if task == "answer" else None
+    return own or told(f"evaluate.metrics.{metric}.what", {}) or plain("")
 
 
 def figure(metric: str, value: float | None) -> str:

@@ -17,8 +17,12 @@ from dadeum.core.run import Run
 from dadeum.core.words import MISSING
 from dadeum.evaluation.answers.scores import AnswerScores
 from dadeum.evaluation.decide.scores import Scores, SystemScores
+from dadeum.evaluation.retrieve.compare import OF_MEANING
+from dadeum.evaluation.retrieve.scores import SHOWN, RetrievalScores
+from dadeum.evaluation.retrieve.words import joined
 from dadeum.evaluation.scores import Measured
 
+AnyScores = Scores | AnswerScores | RetrievalScores
 _TIME = re.compile(r"\d{8}-\d{6}(-\d+)?")
 OF_DECISIONS = ("accuracy", "macro_f1", "roc_auc", "average_precision", "ece", "brier")
 
@@ -51,7 +55,7 @@ class Entrant:
     machine: str
     """Hardware as the manifest tells it: times of different machines are no comparison."""
     generation: dict[str, str]
-    """Settings of writing by name; empty for decisions."""
+    """Settings of writing by name, or of searching; empty for decisions."""
     figures: dict[str, Measured]
     """Ends of an interval are NaN where there is none."""
     baselines: dict[str, dict[str, Measured]]
@@ -71,11 +75,12 @@ def names_of(folders: Sequence[Path]) -> list[str]:
     return [str(path) for path in paths]
 
 
-def entrant(name: str, run: Run, scores: Scores | AnswerScores) -> Entrant:
-    """Read what the run's folder knows."""
+def entrant(name: str, run: Run, scores: AnyScores) -> Entrant:
+    """Read what the run's folder knows; a retriever stands for what it serves."""
     recipe, manifest = run.recipe(), run.manifest()
     num_answered = scores.num_answered if isinstance(scores, AnswerScores) else scores.num_rows["test"]
-    seconds = scores.systems["tuned"].seconds
+    ours = scores.served if isinstance(scores, RetrievalScores) else "tuned"
+    seconds = scores.systems[ours].seconds
     return Entrant(
         name=name,
         folder=run.folder,
@@ -85,9 +90,9 @@ def entrant(name: str, run: Run, scores: Scores | AnswerScores) -> Entrant:
         cost=_cost(manifest, seconds / num_answered if seconds and num_answered else None),
         train_hash=asked_hash(read_examples(train)) if (train := run.split_path("train")).exists() else None,
         machine=str(sorted((manifest.get("hardware") or {}).items())),
-        generation=_generation(recipe, scores) if isinstance(scores, AnswerScores) else {},
-        figures=_figures(scores, "tuned"),
-        baselines={system: _figures(scores, system) for system in scores.systems if system != "tuned"},
+        generation=_settings(recipe, scores),
+        figures=_figures(scores, ours) | _of_meaning(scores),
+        baselines={system: _figures(scores, system) for system in scores.systems if not system.startswith("tuned")},
     )
 
 
@@ -124,8 +129,14 @@ def _cost(manifest: Mapping[str, Any], seconds_per_row: float | None) -> Cost:
     )
 
 
-def _generation(recipe: Recipe, scores: AnswerScores) -> dict[str, str]:
-    """How it wrote when it was judged; the limit as it came to be where the recipe left it open."""
+def _settings(recipe: Recipe, scores: AnyScores) -> dict[str, str]:
+    """How it wrote, or searched, when it was judged; the limit as it came to be where the recipe left it open."""
+    if isinstance(scores, RetrievalScores):
+        limit = MISSING if scores.cut is None else str(scores.cut.limit)
+        how = {"served": scores.served, "fusion": joined(scores.hybrids["tuned_hybrid"]).en}
+        return how | {"max_seq_length": limit, "dimensions": str(scores.dimensions)}
+    if not isinstance(scores, AnswerScores):
+        return {}
     used = scores.generation.model_dump(mode="json") | {"max_new_tokens": scores.max_new_tokens or None}
     return {name: _setting(value) for name, value in used.items()}
 
@@ -138,7 +149,16 @@ def _setting(value: Any) -> str:
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 
-def _figures(scores: Scores | AnswerScores, system: str) -> dict[str, Measured]:
+def _of_meaning(scores: AnyScores) -> dict[str, Measured]:
+    """Figures of a tuned embedding model without BM25."""
+    if not isinstance(scores, RetrievalScores):
+        return {}
+    return {f"{OF_MEANING}{metric}": scores.systems["tuned"].metrics[metric] for metric in SHOWN}
+
+
+def _figures(scores: AnyScores, system: str) -> dict[str, Measured]:
+    if isinstance(scores, RetrievalScores):
+        return {metric: scores.systems[system].metrics[metric] for metric in SHOWN}
     if isinstance(scores, AnswerScores):
         found = scores.systems[system].metrics
         return {metric: found[metric] for metric in scores.metrics if metric in found}

@@ -1,7 +1,7 @@
 """Row by row, what several runs got: the figures that a pair of them can be told apart by.
 
-Free answers have values per row in samples.jsonl. Decisions have predicted labels: accuracy is a mean over rows, macro
-F1 is made anew for every resample and swap.
+Free answers have values per row in samples.jsonl, retrievers the places of what is right. Decisions have predicted
+labels: accuracy is a mean over rows, macro F1 is made anew for every resample and swap.
 """
 
 from __future__ import annotations
@@ -20,6 +20,8 @@ from dadeum.evaluation.answers.scores import AnswerSample, AnswerScores, Better
 from dadeum.evaluation.comparison.significance import Pair, p_of_swapping, paired_means
 from dadeum.evaluation.decide.scorers import macro_f1_of_counts
 from dadeum.evaluation.decide.scores import Sample, Scores
+from dadeum.evaluation.retrieve.compare import columns
+from dadeum.evaluation.retrieve.scores import RetrievalSample, RetrievalScores
 
 DECISIONS: dict[str, Better] = {
     "accuracy": "higher", "macro_f1": "higher", "roc_auc": "higher", "average_precision": "higher",
@@ -82,6 +84,19 @@ def judged_answers(scores: Sequence[AnswerScores], samples: Sequence[Sequence[An
 def _column(rows: Sequence[AnswerSample], metric: str) -> np.ndarray:
     values = [row.metrics["tuned"].get(metric) for row in rows]
     return np.array([np.nan if value is None else value for value in values], dtype=float)
+
+
+def judged_rankings(runs: Sequence[tuple[RetrievalScores, list[RetrievalSample]]]) -> JudgedAnswers:
+    """Retrievers by what each serves, and by meaning alone; every question has every figure."""
+    values = [columns(scores, rows) for scores, rows in runs]
+    rows = runs[0][1]
+    return JudgedAnswers(
+        ids=[row.id for row in rows],
+        groups=[row.group for row in rows],
+        metrics=dict.fromkeys(values[0], "higher"),
+        paired=list(values[0]),
+        values=values,
+    )
 
 
 @dataclass(frozen=True)

@@ -48,6 +48,9 @@ def _context(found: Comparison) -> dict[str, Any]:
         "overview": table.overview(found),
         "figures": table.figures(found),
         "writing": table.writing(found),
+        "writing_caption": wording(
+            "compare.retrieve.caption" if found.task == "retrieve" else "compare.writing_caption"
+        ),
         "conclusion": words.conclusion(found),
         "sentences": words.sentences(found),
         "cautions": words.cautions(found),
@@ -57,7 +60,8 @@ def _context(found: Comparison) -> dict[str, Any]:
 
 def _sections(found: Comparison) -> dict[str, Words]:
     shown = ["verdict", "runs", "figures", *(["writing"] if table.writing(found) else []), "folders"]
-    return {name: wording(f"compare.section.{name}") for name in shown}
+    named = {name: wording(f"compare.section.{name}") for name in shown}
+    return named | ({"writing": wording("compare.retrieve.section")} if found.task == "retrieve" else {})
 
 
 def _markdown_cell(value: Any) -> str:

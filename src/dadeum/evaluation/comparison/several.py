@@ -15,12 +15,15 @@ from dadeum.core.run import Run, read_json
 from dadeum.evaluation.answers.compare import read_judged as read_answers
 from dadeum.evaluation.answers.scores import AnswerScores, Better
 from dadeum.evaluation.comparison.entrants import Entrant, entrant, names_of
-from dadeum.evaluation.comparison.judged import Judged, judged_answers, judged_decisions
+from dadeum.evaluation.comparison.judged import Judged, judged_answers, judged_decisions, judged_rankings
 from dadeum.evaluation.comparison.same_rows import require_same_rows
 from dadeum.evaluation.comparison.selection import Choice, choose
 from dadeum.evaluation.comparison.significance import SIGNIFICANT, Pair, holm
 from dadeum.evaluation.decide.compare import read_judged as read_decisions
 from dadeum.evaluation.decide.scores import Scores
+from dadeum.evaluation.retrieve.compare import read_judged as read_rankings
+from dadeum.evaluation.retrieve.compare import require_same_corpus
+from dadeum.evaluation.retrieve.scores import RetrievalScores
 from dadeum.evaluation.scores import Measured
 
 _PER_PAIR = 100
@@ -124,7 +127,7 @@ def _require_different(runs: Sequence[Run]) -> None:
         seen.add(path)
 
 
-def _read(runs: Sequence[Run]) -> tuple[Sequence[Scores | AnswerScores], Judged]:
+def _read(runs: Sequence[Run]) -> tuple[Sequence[Scores | AnswerScores | RetrievalScores], Judged]:
     tasks = [str(read_json(run.scores_path).get("task", "decide")) for run in runs]
     for run, task in zip(runs, tasks, strict=True):
         if task != tasks[0]:
@@ -136,6 +139,11 @@ def _read(runs: Sequence[Run]) -> tuple[Sequence[Scores | AnswerScores], Judged]
         _require_same_labels(runs, [found for found, _ in decided])
         scores = [found for found, _ in decided]
         return scores, judged_decisions(runs, scores, [rows for _, rows in decided])
+    if tasks[0] == "retrieve":
+        ranked = [read_rankings(run) for run in runs]
+        require_same_corpus(runs, [found for found, _ in ranked])
+        require_same_rows(runs, [found.asked_hash for found, _ in ranked], [rows for _, rows in ranked])
+        return [found for found, _ in ranked], judged_rankings(ranked)
     answered = [read_answers(run) for run in runs]
     require_same_rows(runs, [found.compared_by for found, _ in answered], [rows for _, rows in answered])
     written = [found for found, _ in answered]

@@ -15,6 +15,7 @@ from dadeum.evaluation.answers.words import change, figure, figure_interval, met
 from dadeum.evaluation.comparison.entrants import Cost
 from dadeum.evaluation.comparison.several import AgainstBest, Baseline, Comparison
 from dadeum.evaluation.report_words import interval, p_value, system_name
+from dadeum.evaluation.retrieve.words import metric_name as of_rankings
 from dadeum.evaluation.scores import Measured
 
 Kind = Literal["chosen", "equal", "worse", "baseline"]
@@ -51,6 +52,8 @@ class Grid:
 
 def name_of(metric: str) -> Words:
     """`macro_f1` → Macro F1: figures of decisions have their names here, those of free answers in `evaluate`."""
+    if "@" in metric:
+        return of_rankings(metric)
     own = wording_or(f"compare.figure.{metric}", "")
     return own if own.ko else metric_name(metric)
 
@@ -111,7 +114,7 @@ def figures(found: Comparison) -> Grid:
 
 
 def writing(found: Comparison) -> Grid | None:
-    """How each run wrote its answers, by the names of the recipe; None for decisions."""
+    """How each run wrote its answers, by the names of the recipe, or searched; None for decisions."""
     if not any(each.generation for each in found.entrants):
         return None
     settings = list(dict.fromkeys(name for each in found.entrants for name in each.generation))
@@ -130,10 +133,10 @@ def writing(found: Comparison) -> Grid | None:
 def baseline_name(found: Comparison, baseline: Baseline) -> Words:
     """An untuned model is named with its base; runs are named where a baseline was not the same for all."""
     name = system_name(baseline.system)
-    notes = [baseline.entrants[0].base] if baseline.system == "base_model" else []
+    notes = [baseline.entrants[0].base] if baseline.system.startswith("base_") else []
     alike = sum(one.system == baseline.system for one in found.baselines)
     if alike > 1 and not (
-        notes and len({one.entrants[0].base for one in found.baselines if one.system == "base_model"}) == alike
+        notes and len({one.entrants[0].base for one in found.baselines if one.system == baseline.system}) == alike
     ):
         notes.append(", ".join(each.name for each in baseline.entrants))
     note = f" ({'; '.join(notes)})" if notes else ""

@@ -16,7 +16,7 @@ from dadeum.evaluation.metrics._references import references_of
 from dadeum.evaluation.metrics._texts import tidy
 from dadeum.evaluation.scores import Notice
 
-TASKS = ("summarize",)
+TASKS = ("summarize", "answer")
 BETTER = "higher"
 
 

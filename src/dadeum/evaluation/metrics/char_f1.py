@@ -15,7 +15,7 @@ from dadeum.evaluation.asked import Asked
 from dadeum.evaluation.metrics._references import references_of
 from dadeum.evaluation.metrics._texts import tidy
 
-TASKS = ("summarize",)
+TASKS = ("summarize", "answer")
 BETTER = "higher"
 
 _LEFT_OUT = str.maketrans(
@@ -31,6 +31,11 @@ def per_row(asked: Asked) -> np.ndarray:
 
 def char_f1(answer: str, reference: str) -> float:
     """By hand: "15일에" against "15일": 3 shared of 4 and of 3, so F = 6/7."""
-    ours, theirs = (Counter("".join(text.lower().translate(_LEFT_OUT).split())) for text in (answer, reference))
+    ours, theirs = Counter(letters_of(answer)), Counter(letters_of(reference))
     shared = (ours & theirs).total()
     return 2 * shared / (ours.total() + theirs.total()) if shared else 0.0
+
+
+def letters_of(text: str) -> str:
+    """Without spaces and punctuation, small."""
+    return "".join(text.lower().translate(_LEFT_OUT).split())

@@ -11,8 +11,9 @@ from dadeum.evaluation.asked import Asked
 from dadeum.evaluation.metrics._references import Better, references_of
 from dadeum.evaluation.metrics._texts import tidy
 
-TASKS = ("summarize",)
+TASKS = ("summarize", "answer")
 FIGURES: dict[str, Better] = {"chrf_pp": "higher"}
+BY_VALUE = True
 
 _ORDERS = 6 + 2
 _BETA = 2

@@ -12,7 +12,8 @@ from dadeum.core.rouge import signature as signature_of
 from dadeum.evaluation.asked import Asked
 from dadeum.evaluation.metrics._references import Better, rouges, several
 
-TASKS = ("summarize",)
+TASKS = ("summarize", "answer")
+BY_VALUE = True
 FIGURES: dict[str, Better] = {
     "content_rouge_1": "higher", "content_rouge_2": "higher", "content_rouge_l": "higher",
     "content_rouge_l_max": "higher",

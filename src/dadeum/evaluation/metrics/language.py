@@ -14,7 +14,7 @@ from dadeum.evaluation.asked import Asked
 from dadeum.evaluation.metrics._texts import is_korean, letters, taught_sample, tidy, without_code
 from dadeum.evaluation.scores import Notice
 
-TASKS = ("chat", "summarize")
+TASKS = ("chat", "summarize", "answer")
 BETTER = "lower"
 
 _LATIN_WORD = re.compile("[A-Za-z]+")

@@ -8,7 +8,7 @@ from dadeum.core.examples import answer_of
 from dadeum.evaluation.asked import Asked
 from dadeum.evaluation.metrics._texts import tidy
 
-TASKS = ("chat", "summarize")
+TASKS = ("chat", "summarize", "answer")
 BETTER = "neither"
 
 

@@ -16,7 +16,7 @@ from dadeum.evaluation.asked import Asked
 from dadeum.evaluation.metrics._texts import tidy
 from dadeum.evaluation.scores import Notice
 
-TASKS = ("chat", "summarize")
+TASKS = ("chat", "summarize", "answer")
 BETTER = "lower"
 
 MIN_SENTENCE_CHARACTERS = 10

@@ -15,7 +15,8 @@ from dadeum.evaluation.asked import Asked
 from dadeum.evaluation.metrics._references import Better, rouges, several
 from dadeum.evaluation.scores import Notice
 
-TASKS = ("summarize",)
+TASKS = ("summarize", "answer")
+BY_VALUE = True
 FIGURES: dict[str, Better] = {
     "rouge": "higher", "rouge_1": "higher", "rouge_2": "higher", "rouge_l": "higher",
     "rouge_1_max": "higher", "rouge_2_max": "higher", "rouge_l_max": "higher",

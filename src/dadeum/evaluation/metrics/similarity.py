@@ -15,7 +15,7 @@ from dadeum.evaluation.metrics._texts import is_korean, tidy
 from dadeum.evaluation.scores import Notice
 from dadeum.models.embed import Embedder, load_embedder
 
-TASKS = ("chat",)
+TASKS = ("chat", "answer")
 BETTER = "higher"
 
 

@@ -12,12 +12,12 @@ from functools import lru_cache
 import numpy as np
 
 from dadeum.core.speech import PLAIN, POLITE, SOLILOQUY, Level, Sentence, analyse
-from dadeum.core.task import Chat, Summarize
+from dadeum.core.task import Answer, Chat, Summarize
 from dadeum.evaluation.asked import Asked
 from dadeum.evaluation.metrics._texts import taught_sample, tidy
 from dadeum.evaluation.scores import Notice
 
-TASKS = ("chat", "summarize")
+TASKS = ("chat", "summarize", "answer")
 BETTER = "higher"
 
 _SPOKEN: frozenset[Level] = POLITE | PLAIN | {"hage"}
@@ -37,7 +37,7 @@ def notices(asked: Asked) -> list[Notice]:
     task = asked.recipe.task
     shares = taught_shares(taught_sample(asked.train, asked.recipe.seed))
     wanted = _wanted(asked)
-    if wanted is None or (isinstance(task, Chat | Summarize) and task.speech_level):
+    if wanted is None or (isinstance(task, Chat | Summarize | Answer) and task.speech_level):
         return []
     values: dict[str, str | int | float] = {"level": wanted, "percent": round(100 * shares[wanted])}
     return [Notice(key="evaluate.metrics.speech_level.taken", values=values)]
@@ -55,7 +55,7 @@ def _tells(sentence: Sentence, wanted: Level) -> bool:
 
 def _wanted(asked: Asked) -> Level | None:
     task = asked.recipe.task
-    if isinstance(task, Chat | Summarize) and task.speech_level is not None:
+    if isinstance(task, Chat | Summarize | Answer) and task.speech_level is not None:
         return task.speech_level
     shares = taught_shares(taught_sample(asked.train, asked.recipe.seed))
     if not shares:

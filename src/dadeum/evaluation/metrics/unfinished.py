@@ -15,7 +15,7 @@ from dadeum.core.morphemes import tokenized
 from dadeum.evaluation.asked import Asked
 from dadeum.evaluation.metrics._texts import is_korean, tidy
 
-TASKS = ("chat", "summarize")
+TASKS = ("chat", "summarize", "answer")
 BETTER = "lower"
 
 _CLOSING = " \t\n\"'”’」』》〉)）]}*_`"

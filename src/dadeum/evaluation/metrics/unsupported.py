@@ -1,4 +1,4 @@
-"""Numbers and names of a summary that do not stand in the dialogue: what a reader cannot forgive.
+"""Numbers and names of a summary (an answer) that do not stand in its dialogue (its chunks): not to be forgiven.
 
 A figure is the share of summaries with at least one. Numbers are compared by value (3만 5천 is 35,000, 15시 is 오후
 3시), names letter by letter, so a name written in other letters (Jimmy, 지미) counts as new. Nobody's summary is at 0:
@@ -12,18 +12,20 @@ from collections.abc import Callable
 
 import numpy as np
 
-from dadeum.core.examples import Example
 from dadeum.core.findings import Span
 from dadeum.core.korean import MASK, nfc
 from dadeum.core.korean_names import people
 from dadeum.core.korean_quantities import quantities, values
 from dadeum.core.morphemes import MASKED, morphemes
+from dadeum.core.task import Answer
 from dadeum.evaluation.asked import Asked
+from dadeum.evaluation.metrics._grounded import plain_answers, source_of
 from dadeum.evaluation.metrics._references import Better
 from dadeum.evaluation.metrics._texts import tidy
 from dadeum.evaluation.scores import Notice
 
-TASKS = ("summarize",)
+TASKS = ("summarize", "answer")
+GROUNDED = True
 FIGURES: dict[str, Better] = {"unsupported_numbers": "lower", "unsupported_names": "lower"}
 
 _SPEAKER = re.compile(r"^\s*([^:\n]{1,30}):", re.MULTILINE)
@@ -32,36 +34,38 @@ _EXAMPLES = 3
 
 def per_row(asked: Asked) -> dict[str, np.ndarray]:
     """1 where there is one, 0 where there is none; an empty summary makes nothing up."""
-    texts = [tidy(answer) for answer in asked.answers]
-    morphemes([*texts, *(nfc(row.text) for row in asked.rows)])  # all in one go
-    pairs = list(zip(texts, asked.rows, strict=True))
+    texts = [tidy(answer) for answer in plain_answers(asked)]
+    sources = [nfc(source_of(asked, row)) for row in asked.rows]
+    morphemes([*texts, *sources])  # all in one go
+    pairs = list(zip(texts, sources, strict=True))
     return {
-        "unsupported_numbers": np.array([float(bool(numbers(text, row.text))) for text, row in pairs]),
-        "unsupported_names": np.array([float(bool(names(text, row.text))) for text, row in pairs]),
+        "unsupported_numbers": np.array([float(bool(numbers(*pair))) for pair in pairs]),
+        "unsupported_names": np.array([float(bool(names(*pair))) for pair in pairs]),
     }
 
 
 def notices(asked: Asked) -> list[Notice]:
     """The first of each kind, as they stand."""
     found = []
+    area = "grounded" if isinstance(asked.recipe.task, Answer) else "metrics"
     for kind, of in (("numbers", numbers), ("names", names)):
-        shown = list(_shown(asked.answers, asked.rows, of))
+        shown = list(_shown(asked, of))
         if shown:
             given: dict[str, str | int | float] = {"num": len(shown), "total": len(asked.rows)}
             found.append(
                 Notice(
-                    key=f"evaluate.metrics.unsupported.{kind}", values=given | {"found": "; ".join(shown[:_EXAMPLES])}
+                    key=f"evaluate.{area}.unsupported.{kind}", values=given | {"found": "; ".join(shown[:_EXAMPLES])}
                 )
             )
     return found
 
 
-def _shown(answers: list[str], rows: list[Example], of: Callable[[str, str], list[Span]]) -> list[str]:
-    """Per summary that has some: the row and the words."""
+def _shown(asked: Asked, of: Callable[[str, str], list[Span]]) -> list[str]:
+    """Per text that has some: the row and the words."""
     shown = []
-    for answer, row in zip(answers, rows, strict=True):
+    for answer, row in zip(plain_answers(asked), asked.rows, strict=True):
         text = tidy(answer)
-        if spans := of(text, row.text):
+        if spans := of(text, source_of(asked, row)):
             shown.append(f"{row.id} {', '.join(dict.fromkeys(text[span.start : span.end] for span in spans))}")
     return shown
 

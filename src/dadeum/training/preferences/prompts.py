@@ -15,7 +15,7 @@ from dadeum.core.examples import Example, Turn, read_examples
 from dadeum.core.korean import nfc
 from dadeum.core.recipe import Recipe
 from dadeum.core.run import Run
-from dadeum.core.task import Chat, Decide
+from dadeum.core.task import Answer, Chat, Decide
 from dadeum.tasks import chat, summarize
 
 
@@ -84,7 +84,8 @@ class Prompts:
                 return known
         if isinstance(self.recipe.task, Chat):
             return self._new(self._said(turns)[0], chat.prompt(self.recipe.task, turns))
-        if len(turns) == 1:
+        # A question about documents comes with its chunks: the turn is the whole prompt already.
+        if len(turns) == 1 and not isinstance(self.recipe.task, Answer):
             return self.by_text(turns[0]["content"])
         return self._new(self._said(turns)[0], list(turns))
 
@@ -106,8 +107,8 @@ class Prompts:
 
     def _around(self, text: str) -> list[Turn]:
         task = self.recipe.task
-        if isinstance(task, Decide):
-            # A decision's prompt is made of the fields of its row, which a file of answers does not have.
+        if isinstance(task, Decide | Answer):
+            # The prompt is made of the fields of its row, or of its chunks, which a file of answers does not have.
             raise Unusable("unknown_row", text[:80])
         if isinstance(task, Chat):
             return chat.prompt(task, [{"role": "user", "content": text}])

@@ -1,0 +1,1 @@
+"""Questions about documents: what answers them, what belongs together, and what a model is shown with each."""

@@ -1,0 +1,116 @@
+"""What a search finds among the chunks: by words, or by words and meaning as a tuned retriever of another run does."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from dadeum.core.errors import RecipeError, RunError
+from dadeum.core.examples import Example, read_examples
+from dadeum.core.messages import Message
+from dadeum.core.recipe import Recipe
+from dadeum.core.run import Run, read_json
+from dadeum.core.task import Retrieve
+from dadeum.data.passages.corpus import Passages
+from dadeum.retrieval.dense import nearest
+from dadeum.retrieval.hybrid import DEPTH, Fusion, combined
+from dadeum.retrieval.ranking import NOTHING, Ranking
+from dadeum.tasks import retrieve
+
+
+@dataclass
+class Search:
+    """Places of chunks for questions, best first."""
+
+    passages: Passages
+    retriever: Path | None = None
+    """Run folder of a tuned retriever, for what is tested; None: by words."""
+    notes: list[Message] = field(default_factory=list)
+
+    def taught(self, questions: list[str], depth: int) -> list[list[int]]:
+        """By words: chunks that look right and are not are what an answerer must tell apart."""
+        return _places(self.passages.search(questions, depth))
+
+    def tested(self, questions: list[str], depth: int) -> list[list[int]]:
+        """As `ask` would find them."""
+        if self.retriever is None:
+            return self.taught(questions, depth)
+        by_meaning = nearest(self._tuned.encode_questions(questions), self._vectors, max(depth, DEPTH))
+        if self._fusion is None:
+            return _places(Ranking(by_meaning.positions[:, :depth], by_meaning.scores[:, :depth]))
+        by_words = self.passages.search(questions, max(depth, DEPTH))
+        return _places(combined(by_words, by_meaning, depth, self._fusion))
+
+    def learnt_from(self, rows: Sequence[Example]) -> list[Message]:
+        """A word on rows whose documents the retriever was tuned on: it finds these better than new ones."""
+        if self.retriever is None:
+            return []
+        trained = read_examples(self._run.require(self._run.split_path("train"), "data build"))
+        seen = {name for row in trained for name in retrieve.relevant(row)}
+        num = sum(bool(seen & set(retrieve.relevant(row))) for row in rows)
+        return [Message("data.passages.retriever_saw", {"num": num, "total": len(rows)})] if num else []
+
+    @cached_property
+    def _run(self) -> Run:
+        assert self.retriever is not None
+        return open_retriever(self.retriever)[0]
+
+    @cached_property
+    def _tuned(self) -> Any:
+        # Imported here: what encodes needs torch.
+        from dadeum.retrieval.encoder import encoder_of
+
+        recipe = self._run.recipe()
+        return encoder_of(recipe, self._run.require(self._run.adapter_folder(recipe), "train"))
+
+    @cached_property
+    def _vectors(self) -> np.ndarray:
+        found: np.ndarray = self._tuned.encode_chunks([chunk.text for chunk in self.passages.chunks])
+        return found
+
+    @cached_property
+    def _fusion(self) -> Fusion | None:
+        """Of words and meaning, as the retriever's evaluation chose it; None: by meaning alone."""
+        fusion = hybrid_of(self._run)
+        if fusion is None:
+            self.notes.append(Message("data.passages.no_weight", {"run": self._run.folder}))
+            return None
+        return None if is_served_alone(self._run) else fusion
+
+
+def open_retriever(folder: Path) -> tuple[Run, Recipe]:
+    """A run of the task `retrieve`. Raises RecipeError for anything else."""
+    try:
+        run = Run.open(folder)
+    except RunError as error:
+        raise RecipeError("data.passages.no_retriever", path=folder) from error
+    recipe = run.recipe()
+    if not isinstance(recipe.task, Retrieve):
+        raise RecipeError("data.passages.other_retriever", path=folder, task=recipe.task.type)
+    return run, recipe
+
+
+def hybrid_of(run: Run) -> Fusion | None:
+    """How the run's evaluation joins words and meaning; None before it was evaluated."""
+    scores = _scores(run)
+    if "hybrid_weight" not in scores:
+        return None
+    return Fusion(scores.get("hybrid_method", "ranks"), float(scores["hybrid_weight"]))
+
+
+def is_served_alone(run: Run) -> bool:
+    """Whether the evaluation found meaning alone to be better than both together."""
+    return bool(_scores(run).get("served") == "tuned")
+
+
+def _scores(run: Run) -> dict[str, Any]:
+    return read_json(run.scores_path) if run.scores_path.is_file() else {}
+
+
+def _places(ranking: Ranking) -> list[list[int]]:
+    return [[at for at in row if at != NOTHING] for row in ranking.positions.tolist()]

@@ -1,0 +1,1 @@
+"""Training of embedding models: questions with the chunks that answer them, and with chunks that only look so."""
