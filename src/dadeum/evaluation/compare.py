@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     AnyComparison = RunComparison | AnswersComparison | RetrievalComparison
 
+
 def compare(first: Run, second: Run, seed: int = 42, samples: int = 2000) -> AnyComparison:
     """Judge the second run against the first, row by row.
 

@@ -18,7 +18,7 @@ from dadeum.training.memory_methods import KIWI_BYTES, is_kiwi_loaded
 from dadeum.training.memory_trace import EmptyModel, Inputs
 
 _LIBRARIES = 90 * 2**20
-"""What sentence-transformers, sklearn and scipy take that `plan` has not loaded; see docs/lab-log.md."""
+"""About what sentence-transformers, sklearn and scipy take that `plan` has not loaded."""
 _READ_AT_ONCE = 32
 """Texts whose vectors are made together before the training and when it is validated (models/embed.py)."""
 

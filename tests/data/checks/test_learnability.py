@@ -166,6 +166,12 @@ def test_canned_answers() -> None:
     assert examine("many_prompts", short) is None
 
 
+def test_a_refusal_that_the_recipe_teaches_is_no_canned_answer() -> None:
+    refused = [{"role": "assistant", "content": "문서에서 답을 찾을 수 없습니다."}]
+    rows = [replace(row, completion=refused, extra={"kind": "unanswerable"}) for row in plain_questions(20)]
+    assert examine("many_prompts", rows + plain_questions(60)[20:]) is None
+
+
 def test_few_texts() -> None:
     rows = [replace(row, id=f"{row.id}:{n}") for n in range(10) for row in plain_questions(12)]
     finding = examine("few_texts", rows)

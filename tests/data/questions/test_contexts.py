@@ -147,5 +147,5 @@ def test_test_questions_are_searched_with_the_retriever(tmp_path: Path) -> None:
     by_words = Search(Passages(chunks, Facts()), run.folder)
     assert by_words.tested(["도 이용 안내"], 4) == by_words.taught(["도 이용 안내"], 4)
     seen = read_examples(run.split_path("train"))[0]
-    (told,) = by_words.learnt_from([seen, replace(seen, extra={})])
+    (told,) = by_words.learnt_from([seen, replace(seen, origin="elsewhere")])
     assert told.values == {"num": 1, "total": 2}

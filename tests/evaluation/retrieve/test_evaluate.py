@@ -84,7 +84,7 @@ def test_a_model_that_knows_nothing_leaves_bm25(tmp_path: Path, encoders: Encode
     assert (scores.hybrid_weight, scores.served, scores.verdict) == (0.0, "tuned_hybrid", "as_good")
     assert scores.systems["tuned_hybrid"].metrics == scores.systems["bm25"].metrics
     assert scores.beside_bm25 == "tuned", "BM25 set against itself would differ nowhere"
-    assert all(row["behind_bm25"] > 0 for row in read_jsonl(run.samples_path) if not row["ranks"]["tuned"][0] == 1)
+    assert all(row["behind_bm25"] > 0 for row in read_jsonl(run.samples_path) if row["ranks"]["tuned"][0] != 1)
 
 
 def test_without_bm25_there_is_no_verdict(tmp_path: Path, encoders: Encoders) -> None:

@@ -20,7 +20,6 @@ from dadeum.data.passages.corpus import Passages
 from dadeum.retrieval.dense import nearest
 from dadeum.retrieval.hybrid import DEPTH, Fusion, combined
 from dadeum.retrieval.ranking import NOTHING, Ranking
-from dadeum.tasks import retrieve
 
 
 @dataclass
@@ -51,8 +50,9 @@ class Search:
         if self.retriever is None:
             return []
         trained = read_examples(self._run.require(self._run.split_path("train"), "data build"))
-        seen = {name for row in trained for name in retrieve.relevant(row)}
-        num = sum(bool(seen & set(retrieve.relevant(row))) for row in rows)
+        # By document: two models count tokens differently, and cut other chunks.
+        seen = {row.origin for row in trained}
+        num = sum(row.origin in seen for row in rows)
         return [Message("data.passages.retriever_saw", {"num": num, "total": len(rows)})] if num else []
 
     @cached_property

@@ -130,12 +130,7 @@ def _rated(asked: Asked, ranking: Ranking, seconds: float) -> Rated:
 
 # -- results --------------------------------------------------------------------------------------
 def _scores(
-    recipe: Recipe,
-    run: Run,
-    questions: Questions,
-    tuned: Tuned,
-    rated: Mapping[str, Rated],
-    hybrids: dict[str, Hybrid],
+    recipe: Recipe, run: Run, questions: Questions, tuned: Tuned, rated: Mapping[str, Rated], hybrids: dict[str, Hybrid]
 ) -> RetrievalScores:
     test = questions.test
     drawing = Drawing([row.group for row in test.rows], recipe.seed, recipe.evaluate.bootstrap_samples)
