@@ -132,7 +132,8 @@ def _prepare(recipe: Recipe, fits: Fits | None, progress: Progress) -> Prepared:
         raise DataError("data.nothing_left", reasons=", ".join(f"{reason} {count}" for reason, count in counts))
     with _timed("split", seconds):
         kin = [kind.kin(row) for row in rows]
-        placed = split_rows(rows, recipe, memory, kin, asked.templates(rows, kin, memory) if asked else None)
+        templates = asked.templates(rows, kin, memory) if asked else None
+        placed = split_rows(rows, recipe, memory, kin, templates, asked.known(rows) if asked else None)
     removed += placed.removed
     with _timed("examples", seconds):
         examples = {name: [kind.used(row, placed.group_of[row.id]) for row in placed.splits[name]] for name in SPLITS}

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from statistics import median_high
 
 from dadeum.core.errors import DataError
@@ -22,6 +22,16 @@ from dadeum.data.similar.fingerprints import Memory
 
 MAX_GROUP_SHARE = 0.1
 """Largest part of validation or test that one group may fill, unless groups are all that large."""
+
+
+@dataclass(frozen=True)
+class Known:
+    """What is known of rows before they are dealt out, by row id."""
+
+    strata: Mapping[str, str] = field(default_factory=dict)
+    """Kind of rows that have no label and still should be in every split in like shares."""
+    dealt: Mapping[str, str] = field(default_factory=dict)
+    """Split in which another run has the row's document already; its whole group goes there."""
 
 
 @dataclass(frozen=True)
@@ -42,6 +52,7 @@ def split_rows(
     memory: Memory | None = None,
     kin: Sequence[Sequence[str]] | None = None,
     templates: Sequence[int] | None = None,
+    known: Known | None = None,
 ) -> Placed:
     """Deal out all rows. The same rows and seed give the same split, in whatever order the rows come.
 
@@ -69,7 +80,7 @@ def split_rows(
     group_of = _groups(rows, settings, template_of, held_out)
     gone = {item.id for item in removed}
     free = [row for row in rows if row.id not in held_out and row.id not in gone]
-    place = _deal(free, [row for row in rows if row.id in held_out], group_of, recipe)
+    place = _deal(free, [row for row in rows if row.id in held_out], group_of, recipe, known or Known())
     place |= dict.fromkeys(held_out, "test")
     splits: dict[str, list[Row]] = {name: [] for name in SPLITS}
     for row in rows:
@@ -101,9 +112,14 @@ def _groups(rows: list[Row], settings: Split, templates: list[str], held_out: se
 
 
 # -- dealing out ----------------------------------------------------------------------------------
-def _deal(free: list[Row], held_out: list[Row], group_of: dict[str, str], recipe: Recipe) -> dict[str, str]:
+def _deal(
+    free: list[Row], held_out: list[Row], group_of: dict[str, str], recipe: Recipe, known: Known
+) -> dict[str, str]:
     """Row id → split for the rows that are free to go anywhere."""
-    stratum = {row.id: row.label if recipe.data.split.stratify else "" for row in [*free, *held_out]}
+    strata = known.strata if recipe.data.split.stratify else {}
+    stratum = {
+        row.id: strata.get(row.id, row.label if recipe.data.split.stratify else "") for row in [*free, *held_out]
+    }
     groups: dict[str, list[Row]] = defaultdict(list)
     for row in free:
         groups[group_of[row.id]].append(row)
@@ -114,10 +130,16 @@ def _deal(free: list[Row], held_out: list[Row], group_of: dict[str, str], recipe
     largest = _largest_group(groups, whole)
     place: dict[str, str] = {}
     drawn = {id(members): _shuffle_key(members, recipe.data_seed) for members in groups.values()}
-    for members in sorted(groups.values(), key=lambda members: (-len(members), drawn[id(members)])):
+    # Groups whose place is known come first: the others fill what is left.
+    order = sorted(
+        groups.values(),
+        key=lambda members: (_dealt_before(members, known) is None, -len(members), drawn[id(members)]),
+    )
+    for members in order:
         holds = _counts(stratum[row.id] for row in members)
         fits = [name for name in SPLITS[1:] if len(members) <= largest[name] and _fits(holds, lacking[name])]
         chosen = max(["train", *fits], key=lambda name: _need(holds, lacking[name], whole[name])) if fits else "train"
+        chosen = _dealt_before(members, known) or chosen
         for label, count in holds.items():
             lacking[chosen][label] -= count
         for row in members:
@@ -134,6 +156,12 @@ def _deal(free: list[Row], held_out: list[Row], group_of: dict[str, str], recipe
             num_rows=len(free), largest=max(map(len, groups.values()), default=0),
         )  # fmt: skip
     return place
+
+
+def _dealt_before(members: Sequence[Row], known: Known) -> str | None:
+    """Where another run has these rows; what it learnt from is nothing to be tested on, so train comes first."""
+    places = {known.dealt[row.id] for row in members if row.id in known.dealt}
+    return next((name for name in SPLITS if name in places), None)
 
 
 def _targets(free: Counter[str], held_out: Counter[str], num_groups: int, settings: Split) -> dict[str, dict[str, int]]:

@@ -12,6 +12,7 @@ from dadeum.core.examples import Example, answer_of, read_examples
 from dadeum.core.run import Run, write_json
 from dadeum.data.passages.corpus import Facts, Passages
 from dadeum.data.prepare import Prepared, prepare
+from dadeum.data.questions.contexts import Contexts
 from dadeum.data.questions.search import Search
 from dadeum.documents.chunks import Chunk
 from dadeum.tasks import answer, retrieve
@@ -149,3 +150,45 @@ def test_test_questions_are_searched_with_the_retriever(tmp_path: Path) -> None:
     seen = read_examples(run.split_path("train"))[0]
     (told,) = by_words.learnt_from([seen, replace(seen, origin="elsewhere")])
     assert told.values == {"num": 1, "total": 2}
+
+
+def test_the_split_of_the_retriever_is_followed(tmp_path: Path) -> None:
+    model = save_embedder(tmp_path / "model")
+    made = recipe_on(tmp_path / "files", model, RETRIEVE)
+    run = built_run(made, tmp_path / "run")
+    folder = run.adapter_folder(made)
+    folder.parent.mkdir(parents=True)
+    folder.symlink_to(model, target_is_directory=True)
+    told = recipe_on(tmp_path / "asked", "nobody", ANSWER | {"retriever": str(run.folder)})
+    found = prepare(told, Letters())
+    assert {row.origin for row in found.examples["test"]} == {"doc-11", "doc-12"}
+    assert {row.origin for row in found.examples["validation"]} == {"doc-09", "doc-10"}
+    assert any("36" in note and str(run.folder) in note for note in found.notes)
+
+
+def test_questions_without_an_answer_are_in_every_split(tmp_path: Path) -> None:
+    rows = [*asked(), *({"question": f"{name} {what}?"} for name in "가나다라마" for what in ("날씨는", "거리는"))]
+    found = prepared(tmp_path, ANSWERING | {"unanswerable": 0.0}, rows)
+    num = {split: sum(not retrieve.relevant(row) for row in part) for split, part in found.examples.items()}
+    assert sum(num.values()) == 10
+    assert all(num.values()), num
+
+
+def test_another_chunk_of_the_named_document_that_says_so_is_right(tmp_path: Path) -> None:
+    chunks = [
+        Chunk("c0", "rules", "휴가는 3일 전에 신청합니다.", 1, 1, 9),
+        Chunk("c1", "rules", "급할 때에도 휴가 신청은 3일 전까지 합니다.", 1, 1, 9),
+        Chunk("c2", "rules", "휴가는 다음 해로 옮길 수 없습니다.", 1, 1, 9),
+    ]
+    row = Example(
+        id="q:1", source="q", origin="rules", group="rules", text="휴가는 며칠 전에 신청하나요?", prompt=[],
+        completion=[{"role": "assistant", "content": "3일 전에 신청합니다."}], label="",
+        extra={retrieve.RELEVANT: retrieve.as_extra(["c0"])},
+    )  # fmt: skip
+    made = recipe_on(tmp_path / "files", "nobody", ANSWER | {"unanswerable": 0.0})
+    passages = Passages(chunks, Facts())
+    for narrowed, right in (({"q:1"}, ["c0", "c1"]), (set(), ["c0"])):
+        contexts = Contexts(made, made.task, passages, Search(passages), narrowed)
+        (shown,) = contexts.fill({"test": [row]})["test"]
+        _, cited = answer.split_citations(answer_of(shown))
+        assert sorted(answer.shown(shown)[number - 1] for number in cited) == right

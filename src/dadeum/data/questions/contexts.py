@@ -22,6 +22,7 @@ from dadeum.core.task import Answer
 from dadeum.data.passages.corpus import Passages
 from dadeum.data.questions.search import Search
 from dadeum.data.similar.repeats import bare
+from dadeum.data.texts.questions import support
 from dadeum.documents.chunks import Chunk
 from dadeum.tasks import answer, retrieve
 
@@ -168,11 +169,14 @@ class Contexts:
         return self._fitted(split, made, len(shown))
 
     def _is_right(self, row: Example, chunk: Chunk) -> bool:
-        """One that a person named, one of its very text, or one that overlaps it and has the answer's very letters."""
+        """One that a person named, one of its very text, or one beside it that holds the answer."""
         right = self._right(row)
         if chunk.id in right or chunk.text in {self.passages.by_id[name].text for name in right}:
             return True
         told = bare(answer_of(row))
+        if row.id in self.narrowed and chunk.document in {self.passages.by_id[name].document for name in right}:
+            # Somebody named the document: whichever of its chunks says so is right.
+            return not support(row.text, answer_of(row), chunk.text).is_lacking
         near = {one for name in right for one in self._overlapping(name)}
         return chunk.id in near and len(told) >= MIN_TOLD and told in bare(chunk.text)
 

@@ -19,13 +19,15 @@ from dadeum.data.passages.corpus import Facts, Passages, read_passages
 from dadeum.data.questions.contexts import Contexts
 from dadeum.data.questions.relations import joined_by_keys, kin_of, shared_gold
 from dadeum.data.questions.rows import Questions
-from dadeum.data.questions.search import Search, open_retriever
+from dadeum.data.questions.search import Search, open_retriever, split_of_documents
 from dadeum.data.questions.source import read_questions
 from dadeum.data.reading.mapping import SourceRows
 from dadeum.data.rows import Row
 from dadeum.data.similar.duplicates import template_groups
 from dadeum.data.similar.fingerprints import Memory
+from dadeum.data.split import Known
 from dadeum.models.fresh import is_fresh
+from dadeum.tasks import retrieve
 
 _LEAST_GROUPS = 0.5
 """Groups that near duplicates may leave of each group of documents; the 7,637 welfare questions leave 0.98."""
@@ -41,6 +43,8 @@ class Asked:
     notes: list[Message] = field(default_factory=list)
     narrowed: set[str] = field(default_factory=set)
     """Rows that name a document, of which the likeliest chunk was taken."""
+    unanswered: set[str] = field(default_factory=set)
+    """Rows that nothing in the documents answers."""
 
     @property
     def facts(self) -> Facts:
@@ -54,6 +58,7 @@ class Asked:
         if isinstance(self.task, Retrieve):
             examples, num = shared_gold(examples)
             self.notes += [Message("data.passages.asked_twice", {"num": num})] if num else []
+        self.unanswered = {row.id for row in examples if not retrieve.relevant(row)}
         kin, notes = kin_of(examples, self.passages)
         self.notes += notes if self.recipe.data.split.group == "near_duplicate" else []
         return Questions(examples, kin, teaches_answers=isinstance(self.task, Answer))
@@ -68,6 +73,19 @@ class Asked:
         if self.recipe.data.split.group == "near_duplicate":
             self.notes.append(Message("data.passages.one_pattern", values))
         return by_document
+
+    def known(self, rows: list[Row]) -> Known:
+        """Questions that nothing answers are spread over the splits; a tuned retriever's split is followed."""
+        if not isinstance(self.task, Answer):
+            return Known()
+        nothing = dict.fromkeys(self.unanswered, "unanswerable")
+        if not self.task.retriever:
+            return Known(nothing)
+        found = split_of_documents(Path(self.task.retriever))
+        dealt = {row.id: found[row.origin] for row in rows if row.origin in found}
+        values = {"num": len(dealt), "total": len(rows), "run": self.task.retriever}
+        self.notes.append(Message("data.passages.split_followed", values))
+        return Known(nothing, dealt)
 
     def shown(
         self, splits: dict[str, list[Example]], fits: Fits | None, progress: Progress

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from dadeum.core.errors import RecipeError, RunError
-from dadeum.core.examples import Example, read_examples
+from dadeum.core.examples import SPLITS, Example, read_examples
 from dadeum.core.messages import Message
 from dadeum.core.recipe import Recipe
 from dadeum.core.run import Run, read_json
@@ -93,6 +93,16 @@ def open_retriever(folder: Path) -> tuple[Run, Recipe]:
     if not isinstance(recipe.task, Retrieve):
         raise RecipeError("data.passages.other_retriever", path=folder, task=recipe.task.type)
     return run, recipe
+
+
+def split_of_documents(folder: Path) -> dict[str, str]:
+    """Document → split of a tuned retriever's run. One of several splits is where it was learnt from."""
+    run, _ = open_retriever(folder)
+    found: dict[str, str] = {}
+    for split in reversed(SPLITS):
+        rows = read_examples(run.require(run.split_path(split), "data build"))
+        found |= {row.origin: split for row in rows}
+    return found
 
 
 def hybrid_of(run: Run) -> Fusion | None:

@@ -15,8 +15,8 @@ from dadeum.core.examples import Example, Turn, read_examples
 from dadeum.core.korean import nfc
 from dadeum.core.recipe import Recipe
 from dadeum.core.run import Run
-from dadeum.core.task import Answer, Chat, Decide
-from dadeum.tasks import chat, summarize
+from dadeum.core.task import Answer, Chat, Decide, Retrieve
+from dadeum.tasks import chat, retrieve, summarize
 
 
 class Unusable(Exception):
@@ -112,6 +112,8 @@ class Prompts:
             raise Unusable("unknown_row", text[:80])
         if isinstance(task, Chat):
             return chat.prompt(task, [{"role": "user", "content": text}])
+        if isinstance(task, Retrieve):
+            return retrieve.prompt(text)
         return summarize.prompt(task, text, self.recipe.render.format)
 
     def _keys(self, row: Example) -> set[str]:
