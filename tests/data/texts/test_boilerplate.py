@@ -2,7 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from dadeum.data.texts.boilerplate import contains, find_phrases, listed_phrase, place_of
+from dadeum.core.korean_phrases import listed_phrase
+from dadeum.data.texts.boilerplate import contains, find_phrases, place_of
 
 TOPICS = (
     *("사과", "배", "포도", "감", "귤", "딸기", "수박", "참외", "자두", "살구", "앵두", "매실"),
