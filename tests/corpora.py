@@ -142,7 +142,7 @@ def save_embedder(folder: Path, seed: int = 0) -> Path:
     """A random BERT of two layers as a sentence-transformers folder; its tokens are single letters of the corpus."""
     import torch
     from sentence_transformers import SentenceTransformer
-    from sentence_transformers.models import Pooling, Transformer
+    from sentence_transformers.sentence_transformer.modules import Pooling, Transformer
     from tokenizers import Tokenizer, models, pre_tokenizers, processors
     from transformers import BertConfig, BertModel, PreTrainedTokenizerFast
 

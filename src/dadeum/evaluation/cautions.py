@@ -1,16 +1,38 @@
-"""What limits a verdict: the size and the origin of the test rows, made-up data, a base that never learnt Korean."""
+"""The first section of a report: a verdict, and what limits it (few rows, their origin, a base without Korean)."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import PurePath
+from typing import Generic, TypeVar
 
 from dadeum.core.recipe import Recipe
 from dadeum.core.words import Words, plain, rows, told
 from dadeum.evaluation.report_words import say
-from dadeum.evaluation.scores import Notice
+from dadeum.evaluation.scores import Gate, Notice
 
 SMALL_TEST = 200
+Figure = TypeVar("Figure")
+
+
+@dataclass(frozen=True)
+class Verdict(Generic[Figure]):
+    """What is said first, whatever the kind of answer; its figures are those of the kind."""
+
+    kind: str
+    """What `evaluate` decided, such as better, as_good, worse; not_measured where nothing was evaluated."""
+    headline: Words
+    reading: list[Words]
+    """The sentences under the headline, most important first."""
+    figures: list[Figure]
+    cautions: list[Words]
+    gates: list[Gate]
+
+
+def not_measured() -> Verdict[Figure]:
+    """Before `evaluate` has run."""
+    return Verdict("not_measured", say("verdict.not_measured"), [say("verdict.run_evaluate")], [], [], [])
 
 
 def cautions(recipe: Recipe, total: int, warnings: Sequence[Notice], size_key: str = "test_size") -> list[Words]:

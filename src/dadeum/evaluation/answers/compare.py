@@ -16,7 +16,7 @@ from dadeum.evaluation.answers.facts import read_samples, read_scores
 from dadeum.evaluation.answers.figures import Resampling, is_of_corpus
 from dadeum.evaluation.answers.scores import AnswerSample, AnswerScores, Difference, Standing
 from dadeum.evaluation.answers.standing import standing
-from dadeum.evaluation.answers.words import change, figure, metric_name
+from dadeum.evaluation.answers.words import compared, metric_name
 
 
 @dataclass(frozen=True)
@@ -37,12 +37,7 @@ class AnswersComparison:
     def sentences(self, language: str) -> list[str]:
         """What was compared, a line per figure, and the conclusion last."""
         lines = [text("evaluate.compare.answered", language, num=self.num_rows, groups=self.num_groups)]
-        for metric, found in self.differences.items():
-            shown = {"name": metric_name(metric).get(language), "difference": change(metric, found.value)}
-            values = {"first": figure(metric, self.first[metric]), "second": figure(metric, self.second[metric])}
-            ends = {name: change(metric, getattr(found, name)) for name in ("low", "high")}
-            outcome = text(f"evaluate.compare.outcome.{found.outcome}", language)
-            lines.append(text("evaluate.compare.metric", language, outcome=outcome, **shown, **values, **ends))
+        lines += compared(self.differences, self.first, self.second, metric_name, language)
         for metric in self.not_both:
             lines.append(text("evaluate.compare.not_both", language, name=metric_name(metric).get(language)))
         return [*lines, text(f"evaluate.compare.{self.outcome}", language)]

@@ -23,9 +23,9 @@ from dadeum.evaluation.answers.words import (
     short_name,
     system_name,
 )
-from dadeum.evaluation.cautions import cautions
+from dadeum.evaluation.cautions import Verdict, cautions, not_measured
 from dadeum.evaluation.report_words import p_value, rate, say
-from dadeum.evaluation.scores import Gate, Measured
+from dadeum.evaluation.scores import Measured
 
 ROLES = ("before", "after", "baseline")
 _WITHOUT_MODEL = {"answers": ("nearest",), "summaries": ("lead", "textrank"), "grounded": ("sentence",)}
@@ -46,23 +46,11 @@ class Figure:
     perplexity: Measured | None
 
 
-@dataclass(frozen=True)
-class Verdict:
-    kind: str
-    """better | mixed | as_good | worse | undecided | no_baseline | not_measured."""
-    headline: Words
-    reading: list[Words]
-    """The sentences under the headline, most important first."""
-    figures: list[Figure]
-    cautions: list[Words]
-    gates: list[Gate]
-
-
-def judge(facts: AnswerFacts) -> Verdict:
+def judge(facts: AnswerFacts) -> Verdict[Figure]:
     """Everything the first section says."""
     scores = facts.scores
     if scores is None:
-        return Verdict("not_measured", say("verdict.not_measured"), [say("verdict.run_evaluate")], [], [], [])
+        return not_measured()
     # What the judge has to say stands in its own section.
     warnings = [notice for notice in scores.warnings if not notice.key.startswith("evaluate.judge.")]
     limits = cautions(facts.recipe, scores.num_answered, warnings, "answered")

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Mapping
 
 from dadeum.core.generation import Generation
+from dadeum.core.messages import text
 from dadeum.core.words import MISSING, Words, number, plain, told
 from dadeum.evaluation import report_words
 from dadeum.evaluation.answers.scores import Difference
@@ -67,6 +69,21 @@ def change_interval(metric: str, found: Difference) -> Words:
     low, high = change(metric, found.low), change(metric, found.high)
     measured = Measured(value=found.value, low=found.low, high=found.high)
     return plain(MISSING) if math.isnan(found.value) else interval(low, high, measured, "units.signed_interval")
+
+
+def compared(
+    differences: Mapping[str, Difference], first: Mapping[str, float], second: Mapping[str, float],
+    name: Callable[[str], Words], language: str,
+) -> list[str]:  # fmt: skip
+    """A line per figure of two runs: both values, the difference with its interval, and what that says."""
+    lines = []
+    for metric, found in differences.items():
+        shown = {"name": name(metric).get(language), "difference": change(metric, found.value)}
+        values = {"first": figure(metric, first[metric]), "second": figure(metric, second[metric])}
+        ends = {end: change(metric, getattr(found, end)) for end in ("low", "high")}
+        outcome = text(f"evaluate.compare.outcome.{found.outcome}", language)
+        lines.append(text("evaluate.compare.metric", language, outcome=outcome, **shown, **values, **ends))
+    return lines
 
 
 # -- how it was written ---------------------------------------------------------------------------

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from dadeum.core.recipe import Recipe
 from dadeum.core.words import Words, percent, plain, rows
-from dadeum.evaluation.cautions import cautions
+from dadeum.evaluation.cautions import Verdict, cautions, not_measured
 from dadeum.evaluation.decide.compare import SIGNIFICANT
 from dadeum.evaluation.decide.facts import DecideFacts, best_baseline, num_judged, num_right
 from dadeum.evaluation.decide.scores import Comparison, Scores
@@ -24,7 +24,7 @@ from dadeum.evaluation.report_words import (
     short_name,
     system_name,
 )
-from dadeum.evaluation.scores import Gate, Measured
+from dadeum.evaluation.scores import Measured
 
 
 @dataclass(frozen=True)
@@ -40,23 +40,11 @@ class Figure:
     total: int
 
 
-@dataclass(frozen=True)
-class Verdict:
-    kind: str
-    """better | as_good | worse | as_majority | no_baseline | one_label | not_measured."""
-    headline: Words
-    reading: list[Words]
-    """The sentences under the headline, most important first."""
-    figures: list[Figure]
-    cautions: list[Words]
-    gates: list[Gate]
-
-
-def judge(facts: DecideFacts) -> Verdict:
+def judge(facts: DecideFacts) -> Verdict[Figure]:
     """Everything the first section says."""
     scores = facts.scores
     if scores is None:
-        return Verdict("not_measured", say("verdict.not_measured"), [say("verdict.run_evaluate")], [], [], [])
+        return not_measured()
     kind, recipe = kind_of(scores), facts.recipe
     said = reading(kind, recipe, scores)
     return Verdict(

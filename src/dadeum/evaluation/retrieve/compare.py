@@ -12,7 +12,7 @@ from dadeum.core.errors import RunError
 from dadeum.core.messages import text
 from dadeum.core.run import Run
 from dadeum.evaluation.answers.scores import Difference
-from dadeum.evaluation.answers.words import change, figure
+from dadeum.evaluation.answers.words import compared
 from dadeum.evaluation.retrieve.facts import read_samples, read_scores
 from dadeum.evaluation.retrieve.figures import Drawing, PerQuestion, per_question
 from dadeum.evaluation.retrieve.scores import MAIN, SHOWN, RetrievalSample, RetrievalScores
@@ -35,12 +35,7 @@ class RetrievalComparison:
     def sentences(self, language: str) -> list[str]:
         """What was compared, a line per figure, and the conclusion last."""
         lines = [text("evaluate.retrieve.compare.asked", language, num=self.num_questions, groups=self.num_groups)]
-        for metric, found in self.differences.items():
-            shown = {"name": metric_name(metric).get(language), "difference": change(metric, found.value)}
-            values = {"first": figure(metric, self.first[metric]), "second": figure(metric, self.second[metric])}
-            ends = {name: change(metric, getattr(found, name)) for name in ("low", "high")}
-            outcome = text(f"evaluate.compare.outcome.{found.outcome}", language)
-            lines.append(text("evaluate.compare.metric", language, outcome=outcome, **shown, **values, **ends))
+        lines += compared(self.differences, self.first, self.second, metric_name, language)
         return [*lines, text(f"evaluate.retrieve.compare.{self.differences[MAIN].outcome}", language)]
 
 

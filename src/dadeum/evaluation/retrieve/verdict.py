@@ -11,12 +11,12 @@ from dadeum.core.pages import printable
 from dadeum.core.words import Words
 from dadeum.evaluation.answers.scores import Difference
 from dadeum.evaluation.answers.words import change, change_interval, figure, figure_interval
-from dadeum.evaluation.cautions import cautions
+from dadeum.evaluation.cautions import Verdict, cautions, not_measured
 from dadeum.evaluation.report_words import rate, say, short_name, system_name
 from dadeum.evaluation.retrieve.facts import RetrievalFacts
 from dadeum.evaluation.retrieve.scores import MAIN, RetrievalScores
 from dadeum.evaluation.retrieve.words import count, joined, metric_name
-from dadeum.evaluation.scores import Gate, Measured
+from dadeum.evaluation.scores import Measured
 
 ROLES = {"before": "base_model", "after": "tuned", "hybrid": "tuned_hybrid", "baseline": "bm25"}
 BESIDE = "recall@5"
@@ -35,22 +35,11 @@ class Figure:
     beside: Measured
 
 
-@dataclass(frozen=True)
-class Verdict:
-    kind: str
-    """better | as_good | worse | undecided | no_baseline | not_measured."""
-    headline: Words
-    reading: list[Words]
-    figures: list[Figure]
-    cautions: list[Words]
-    gates: list[Gate]
-
-
-def judge(facts: RetrievalFacts) -> Verdict:
+def judge(facts: RetrievalFacts) -> Verdict[Figure]:
     """Everything the first section says."""
     scores = facts.scores
     if scores is None:
-        return Verdict("not_measured", say("verdict.not_measured"), [say("verdict.run_evaluate")], [], [], [])
+        return not_measured()
     total = sum(scores.judged_by.values())
     limits = cautions(facts.recipe, total, scores.warnings, "asked")
     limits[1:1] = _limits(scores)
