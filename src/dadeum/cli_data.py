@@ -1,4 +1,4 @@
-"""`dadeum data …`: check, build, restore (a recipe, a run folder or bare files), chunks and draft (documents)."""
+"""`dadeum data …`: check, build, restore (recipe, run folder or bare files), chunks and draft (documents), make."""
 
 from __future__ import annotations
 
@@ -191,6 +191,28 @@ def draft(
         where = "sends" if author.address else "stays"
         say(f"data.builders.{where}", num=len(left), address=author.address, name=author.name)
         _show_drafted(write_drafts(left, drafted, author, per_chunk, progress))
+
+
+@app.command(help=text("data.made.help.make"))
+def make(
+    name: Annotated[str | None, typer.Argument(help=text("data.made.help.name"))] = None,
+    out_file: Annotated[Path | None, typer.Option("--out", help=text("data.made.help.out"))] = None,
+    rows: Annotated[int | None, typer.Option(min=1, help=text("data.made.help.rows"))] = None,
+    seed: Annotated[int, typer.Option(help=text("data.made.help.seed"))] = 42,
+    only_list: Annotated[bool, typer.Option("--list", help=text("data.made.help.list"))] = False,
+) -> None:
+    from dadeum.data.builders import made
+
+    if only_list or name is None:
+        sentences = made.listed()
+    elif out_file is None:
+        raise DataError("data.made.no_out", name=name)
+    else:
+        writable(out_file.parent)
+        with bars() as progress:
+            sentences = made.make(name, out_file, rows, seed, progress).sentences()
+    for sentence in sentences:
+        out.print(str(sentence), markup=False, soft_wrap=True)
 
 
 def _cut(documents: list[Path], model: str, size_tokens: int, overlap_tokens: int, recognise: bool = False) -> Passages:

@@ -22,7 +22,6 @@ from dadeum.core.section import Section
 from dadeum.core.stages import OnPairs
 from dadeum.core.task import Answer
 
-
 _PATHS = ("path", "relevant", "retriever")
 """Keys whose values are files or folders."""
 
@@ -60,8 +59,8 @@ def load_recipe(
 ) -> Recipe:
     """The resolved recipe; source paths become absolute.
 
-    `overrides` are `a.b=value` with the value read as YAML; files in them are meant from the working folder. Raises RecipeError, or Problems with one
-    entry per mistake, each naming the line.
+    `overrides` are `a.b=value` with the value read as YAML; files in them are meant from the working folder. Raises
+    RecipeError, or Problems with one entry per mistake, each naming the line.
     """
     path = find_recipe(str(name_or_path))
     raw, lines = read_yaml(path)

@@ -144,8 +144,7 @@ def _prepare(recipe: Recipe, fits: Fits | None, progress: Progress) -> Prepared:
             limited = apply_limit(examples, fits, progress)
         examples = limited.examples
         removed += limited.removed
-    rows_in = sum(source.num_rows for source in sources)
-    _count(rows_in, examples, removed)
+    _count(rows_in := sum(source.num_rows for source in sources), examples, removed)
     with _timed("originals", seconds):
         removed = with_originals(removed, every, kind)
         used = _without(rows, removed)

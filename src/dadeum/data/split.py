@@ -82,10 +82,7 @@ def split_rows(
     free = [row for row in rows if row.id not in held_out and row.id not in gone]
     place = _deal(free, [row for row in rows if row.id in held_out], group_of, recipe, known or Known())
     place |= dict.fromkeys(held_out, "test")
-    splits: dict[str, list[Row]] = {name: [] for name in SPLITS}
-    for row in rows:
-        if row.id not in gone:
-            splits[place[row.id]].append(row)
+    splits = {name: [row for row in rows if place.get(row.id) == name] for name in SPLITS}
     return Placed(splits, {row.id: group_of[row.id] for row in rows if row.id not in gone}, removed)
 
 
@@ -144,18 +141,23 @@ def _deal(
             lacking[chosen][label] -= count
         for row in members:
             place[row.id] = chosen
-    filled = {*place.values(), *(["test"] if held_out else [])}
-    # Rows without labels have no check (`single_class`) that would miss a split that is too small to get a row.
-    asked = recipe.data.split.model_dump() if not any(row.label for row in free) else {}
-    empty = [
-        name for name in SPLITS if name not in filled and (sum(whole[name].values()) > 0 or asked.get(name, 0) > 0)
-    ]
-    if empty:
+    if empty := _empty(place, held_out, free, whole, recipe.data.split):
         raise DataError(
             "data.cannot_split", split=empty[0], group=recipe.data.split.group, num_groups=len(groups),
             num_rows=len(free), largest=max(map(len, groups.values()), default=0),
         )  # fmt: skip
     return place
+
+
+def _empty(
+    place: Mapping[str, str], held_out: Sequence[Row], free: Sequence[Row], whole: Mapping[str, Mapping[str, int]],
+    settings: Split,
+) -> list[str]:  # fmt: skip
+    """Splits that should have rows and got none."""
+    filled = {*place.values(), *(["test"] if held_out else [])}
+    # Rows without labels have no check (`single_class`) that would miss a split that is too small to get a row.
+    asked = settings.model_dump() if not any(row.label for row in free) else {}
+    return [name for name in SPLITS if name not in filled and (sum(whole[name].values()) > 0 or asked.get(name, 0) > 0)]
 
 
 def _dealt_before(members: Sequence[Row], known: Known) -> str | None:

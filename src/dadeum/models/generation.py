@@ -64,10 +64,10 @@ def shared_beginning(model: Any, rows: list[Ids], writing: Writing) -> Beginning
     if num_shared < MIN_SHARED_TOKENS or max(map(len, rows)) + writing.max_new_tokens > _smallest_window(model):
         return None
     tried = [rows[index] for index in indices_to_try(rows, _TRIED_ROWS)]
-    plain = _first_log_probs(model, tried, writing, None)
+    plain = first_log_probs(model, tried, writing, None)
     try:
         beginning = Beginning(rows[0][:num_shared], _cache(model, rows[0][:num_shared]))
-        shared = _first_log_probs(model, tried, writing, beginning)
+        shared = first_log_probs(model, tried, writing, beginning)
     except torch.OutOfMemoryError:
         raise
     except (NotImplementedError, RuntimeError, TypeError, ValueError, IndexError, AttributeError) as error:
@@ -90,7 +90,8 @@ def _cache(model: Any, ids: Ids) -> Any:
     return model(input_ids=torch.tensor([ids], device=model.device), use_cache=True, logits_to_keep=1).past_key_values
 
 
-def _first_log_probs(model: Any, rows: list[Ids], writing: Writing, beginning: Beginning | None) -> torch.Tensor:
+def first_log_probs(model: Any, rows: list[Ids], writing: Writing, beginning: Beginning | None) -> torch.Tensor:
+    """Natural-log probabilities of the first new token, fp32, (rows, vocabulary): one forward pass."""
     once = Writing(1, writing.stop_ids, writing.pad_id)
     out = _generate(model, rows, once, beginning, return_dict_in_generate=True, output_logits=True)
     # A token that the model rules out (-inf) is no difference.

@@ -9,8 +9,9 @@ from collections import Counter
 
 from dadeum.core.examples import parts
 from dadeum.core.findings import Finding, Hit
+from dadeum.core.korean_phrases import listed_phrase
 from dadeum.data.context import Context, listed, short
-from dadeum.data.texts.boilerplate import Phrase, folded, listed_phrase, mine, place_of
+from dadeum.data.texts.boilerplate import Phrase, folded, mine, place_of
 
 CODE = "KO104"
 NAME = "boilerplate"

@@ -13,10 +13,11 @@ from fractions import Fraction
 
 from dadeum.core.errors import DataError
 from dadeum.core.korean import nfc, squash
+from dadeum.core.korean_phrases import listed_phrase
 from dadeum.data.nearest import nearest
 from dadeum.data.repairs.row_kinds import RowKind
 from dadeum.data.rows import Row
-from dadeum.data.texts.boilerplate import find_phrases, folded, listed_phrase
+from dadeum.data.texts.boilerplate import find_phrases, folded
 
 Gone = dict[int, str]
 """Index of a row to remove → detail."""

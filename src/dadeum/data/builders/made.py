@@ -1,0 +1,114 @@
+"""`dadeum data make NAME`: Korean training data of our own, measured and looked at by the doctor before it is kept.
+
+The same name, rows and seed give the same bytes. What the doctor would stop a run for is not written.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any
+
+from dadeum.core.errors import DataError
+from dadeum.core.findings import Finding
+from dadeum.core.messages import Message, current_language
+from dadeum.core.progress import Progress, silent
+from dadeum.core.run import write_json, write_jsonl
+from dadeum.core.words import finding_title
+from dadeum.data.builders.correction import correction
+from dadeum.data.builders.korean_sft_rows import conversations, korean_sft
+from dadeum.data.builders.made_quality import quality
+from dadeum.data.builders.made_topics import MadeRow, topics
+from dadeum.data.builders.no_warning_rows import no_warning
+from dadeum.data.nearest import nearest
+
+if TYPE_CHECKING:
+    from dadeum.data.doctor import Diagnosis
+
+ROWS: dict[str, int | None] = {"korean-sft": None, "no-warning": 3000, "correction": 3500}
+"""Name → rows unless told otherwise; None is all that there are."""
+_SUFFIX = ".jsonl"
+
+
+@dataclass(frozen=True)
+class Made:
+    """A file that was made."""
+
+    out: Path
+    quality_file: Path
+    asked: int | None
+    quality: dict[str, Any]
+    findings: list[Finding]
+    """Of the doctor; none of them blocks."""
+
+    def sentences(self) -> Iterator[Message]:
+        """What there is to say of it, in order."""
+        figures = self.quality
+        yield Message("data.made.written", {"path": self.out, "rows": figures["rows"]})
+        if self.asked is not None and figures["rows"] < self.asked:
+            yield Message("data.made.fewer", {"asked": self.asked, "rows": figures["rows"]})
+        categories = ", ".join(f"{name} {count:,}" for name, count in figures["categories"].items())
+        yield Message("data.made.categories", {"categories": categories, "balance": figures["balance"]})
+        yield Message("data.made.variety", figures)
+        level, share = next(iter(figures["speech_levels"].items()))
+        yield Message("data.made.speech", {"level": Message(f"data.made.level.{level}"), "share": share})
+        verdict = Message(f"data.made.verdict.{figures['verdict']}")
+        yield Message("data.made.doctor", {"verdict": verdict, "findings": len(self.findings)})
+        for finding in self.findings:
+            yield Message("data.made.finding", {"code": finding.code, "title": _title(finding)})
+        yield Message("data.made.quality_file", {"path": self.quality_file})
+
+
+def listed() -> Iterator[Message]:
+    """What can be made."""
+    written = conversations()
+    yield Message("data.made.list.korean_sft", {"rows": sum(map(len, written.values())), "categories": len(written)})
+    yield Message("data.made.list.no_warning", {"rows": ROWS["no-warning"], "topics": len(topics())})
+    yield Message("data.made.list.correction", {"rows": ROWS["correction"]})
+
+
+def make(name: str, out: Path, rows: int | None = None, seed: int = 42, progress: Progress = silent) -> Made:
+    """Write `out` and `<out>.quality.json`; raises DataError where nothing good would come of it."""
+    if name not in ROWS:
+        raise DataError("data.made.unknown", name=name, known=", ".join(ROWS), near=nearest(name, ROWS))
+    if out.suffix != _SUFFIX:
+        raise DataError("data.made.suffix", path=out)
+    asked = rows or ROWS[name]
+    made = _rows(name, asked, seed)
+    out.parent.mkdir(parents=True, exist_ok=True)
+    with TemporaryDirectory(dir=out.parent) as folder:
+        path = Path(folder) / out.name
+        write_jsonl(path, (row.as_json() for row in made))
+        diagnosis = _diagnosed(path, seed, progress)
+        if diagnosis.verdict == "unusable":
+            worst = next(finding for finding in diagnosis.findings if finding.severity == "block")
+            raise DataError("data.made.blocked", path=out, code=worst.code, title=_title(worst))
+        path.replace(out)
+    figures = {"name": name, "seed": seed, **quality(made), "verdict": diagnosis.verdict}
+    figures["findings"] = [
+        {"code": finding.code, "name": finding.name, "severity": finding.severity, "count": finding.count}
+        for finding in diagnosis.findings
+    ]
+    file = out.with_suffix(".quality.json")
+    write_json(file, figures)
+    return Made(out, file, asked, figures, diagnosis.findings)
+
+
+def _rows(name: str, asked: int | None, seed: int) -> list[MadeRow]:
+    if name == "korean-sft" or asked is None:
+        return korean_sft(asked, seed)
+    return (no_warning if name == "no-warning" else correction)(asked, seed)
+
+
+def _diagnosed(path: Path, seed: int, progress: Progress) -> Diagnosis:
+    # Imported here: the doctor brings all of its checks along, which `--list` does not need.
+    from dadeum.data.corpus import Given
+    from dadeum.data.doctor import check_files
+
+    return check_files([Given(path, split="train")], seed=seed, progress=progress)
+
+
+def _title(finding: Finding) -> str:
+    return finding_title(finding).get(current_language())
