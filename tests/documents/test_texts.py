@@ -36,6 +36,14 @@ def test_what_is_mended_in_a_text_is_counted(tmp_path):
     assert dict(document.changes) == {"composed": 1, "invisible": 1, "spaced_syllables": 1}
 
 
+def test_an_enumeration_of_short_words_keeps_its_spaces(tmp_path):
+    path = tmp_path / "글.txt"
+    path.write_text("하루 한 끼, 두 끼, 세 끼 가운데 고릅니다.", encoding="utf-8")
+    [document] = read_documents(path)
+    assert document.text == "하루 한 끼, 두 끼, 세 끼 가운데 고릅니다."
+    assert "spaced_syllables" not in document.changes
+
+
 def test_a_folder_is_read_file_by_file_in_the_order_of_names(tmp_path):
     (tmp_path / "b.txt").write_text(SENTENCES[1], encoding="utf-8")
     (tmp_path / "notes.log").write_text("no document", encoding="utf-8")
