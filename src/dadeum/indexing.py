@@ -17,7 +17,7 @@ from dadeum.core.errors import DataError, ModelError, RunError
 from dadeum.core.messages import Message
 from dadeum.core.progress import Progress, silent
 from dadeum.core.recipe import Corpus, Recipe
-from dadeum.core.run import Run, read_json
+from dadeum.core.run import Run
 from dadeum.core.task import Answer, Retrieve
 from dadeum.documents.chunks import Chunk
 from dadeum.documents.stored import read_chunks
@@ -25,6 +25,7 @@ from dadeum.retrieval.encoder import Encoder, SentenceEncoder
 from dadeum.retrieval.hybrid import Method
 from dadeum.retrieval.places import create_index, open_index
 from dadeum.retrieval.searching import By, Searchable, check_model
+from dadeum.retrieval.served import served_by
 from dadeum.tasks.retrieve import chunk_text, query_text
 
 LETTERS = "letters"
@@ -135,14 +136,13 @@ def making_of_run(folder: Path) -> Making:
     weights = run.require(run.adapter_folder(recipe), "train")
     task = recipe.task
     model = Model(str(weights.resolve()), query_text(task, ""), chunk_text(task, ""), task.max_seq_length)
-    if not run.scores_path.exists():
+    served = served_by(run)
+    if served is None:
         note = Message("retrieval.ask.not_evaluated", {"run": str(folder)})
         return Making(_cutting(recipe), model, notes=(note,))
-    scores = read_json(run.scores_path)
-    weight, method = float(scores["hybrid_weight"]), scores["hybrid_method"]
-    by: By = "meaning" if scores["served"] == "tuned" else "both" if weight > 0 else "words"
-    note = Message(f"retrieval.ask.chosen.{by}", {"run": str(folder), "weight": weight})
-    return Making(_cutting(recipe), model, weight, method, by, (note,))
+    weight = served.fusion.weight
+    note = Message(f"retrieval.ask.chosen.{served.by}", {"run": str(folder), "weight": weight})
+    return Making(_cutting(recipe), model, weight, served.fusion.method, served.by, (note,))
 
 
 def _cutting(recipe: Recipe) -> Cutting:

@@ -109,10 +109,11 @@ def _question_inputs(recipe: Recipe) -> list[Any]:
     files = [file for path in recipe.data.paths for file in (sorted(path.rglob("*")) if path.is_dir() else [path])]
     hashes: list[Any] = [[str(file), file_hash(file)] for file in files if file.is_file()]
     if isinstance(recipe.task, Answer) and recipe.task.retriever:
-        from dadeum.data.questions.search import hybrid_of, is_served_alone, open_retriever
+        from dadeum.data.questions.search import open_retriever
+        from dadeum.retrieval.served import served_by
 
         retriever, its_recipe = open_retriever(Path(recipe.task.retriever))
-        hashes += [weights_hash(its_recipe, retriever), str(hybrid_of(retriever)), is_served_alone(retriever)]
+        hashes += [weights_hash(its_recipe, retriever), str(served_by(retriever))]
     return hashes
 
 

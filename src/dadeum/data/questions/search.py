@@ -14,12 +14,13 @@ from dadeum.core.errors import RecipeError, RunError
 from dadeum.core.examples import SPLITS, Example, read_examples
 from dadeum.core.messages import Message
 from dadeum.core.recipe import Recipe
-from dadeum.core.run import Run, read_json
+from dadeum.core.run import Run
 from dadeum.core.task import Retrieve
 from dadeum.data.passages.corpus import Passages
 from dadeum.retrieval.dense import nearest
 from dadeum.retrieval.hybrid import DEPTH, Fusion, combined
 from dadeum.retrieval.ranking import NOTHING, Ranking
+from dadeum.retrieval.served import served_by
 
 
 @dataclass
@@ -76,11 +77,10 @@ class Search:
     @cached_property
     def _fusion(self) -> Fusion | None:
         """Of words and meaning, as the retriever's evaluation chose it; None: by meaning alone."""
-        fusion = hybrid_of(self._run)
-        if fusion is None:
+        served = served_by(self._run)
+        if served is None:
             self.notes.append(Message("data.passages.no_weight", {"run": self._run.folder}))
-            return None
-        return None if is_served_alone(self._run) else fusion
+        return served.fusion if served and served.by != "meaning" else None
 
 
 def open_retriever(folder: Path) -> tuple[Run, Recipe]:
@@ -103,23 +103,6 @@ def split_of_documents(folder: Path) -> dict[str, str]:
         rows = read_examples(run.require(run.split_path(split), "data build"))
         found |= {row.origin: split for row in rows}
     return found
-
-
-def hybrid_of(run: Run) -> Fusion | None:
-    """How the run's evaluation joins words and meaning; None before it was evaluated."""
-    scores = _scores(run)
-    if "hybrid_weight" not in scores:
-        return None
-    return Fusion(scores.get("hybrid_method", "ranks"), float(scores["hybrid_weight"]))
-
-
-def is_served_alone(run: Run) -> bool:
-    """Whether the evaluation found meaning alone to be better than both together."""
-    return bool(_scores(run).get("served") == "tuned")
-
-
-def _scores(run: Run) -> dict[str, Any]:
-    return read_json(run.scores_path) if run.scores_path.is_file() else {}
 
 
 def _places(ranking: Ranking) -> list[list[int]]:
