@@ -19,8 +19,8 @@ import pyarrow.parquet as pq
 from dadeum.core.examples import Example, Turn, to_table
 from dadeum.core.recipe import Recipe
 from dadeum.core.run import Run
-from dadeum.evaluation.starts.examine import Limits, examine
-from dadeum.evaluation.starts.words import sentences
+from dadeum.starts.examine import Limits, examine
+from dadeum.starts.words import sentences
 from dadeum.training.train import train
 
 ROOT = Path(__file__).parents[1]

@@ -16,8 +16,9 @@ from typing import Any, get_args
 from dadeum import pipeline
 from dadeum.core.errors import DadeumError, RunError
 from dadeum.core.examples import SPLITS
+from dadeum.core.model import NoAdapter
 from dadeum.core.progress import Progress, silent
-from dadeum.core.recipe import NoAdapter, Recipe
+from dadeum.core.recipe import Recipe
 from dadeum.core.run import Run, file_hash
 from dadeum.evaluation.comparison.entrants import Entrant
 from dadeum.evaluation.comparison.page import write_comparison

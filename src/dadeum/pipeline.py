@@ -96,7 +96,9 @@ def export(recipe: Recipe, run: Run) -> None:
 
 def data_inputs(recipe: Recipe) -> list[Any]:
     """What decides the examples: the files' contents and everything said about them."""
-    paths = [Path(source.path) for source in recipe.data.sources]
+    from dadeum.data.builders.made_rows import with_made
+
+    paths = [Path(source.path or "") for source in with_made(recipe).data.sources]
     # A missing file is for `build_data` to explain, with the nearest name.
     hashes: list[Any] = [file_hash(path) if path.is_file() else None for path in paths]
     if recipe.data.corpus:

@@ -5,7 +5,8 @@ from typing import Any
 from pydantic import ValidationError
 
 from dadeum.core.messages import Message, catalogue
-from dadeum.core.recipe import Lora, QLora, Recipe, Source
+from dadeum.core.model import Lora, QLora
+from dadeum.core.recipe import Recipe, Source
 from dadeum.core.recipe_errors import Location, models_in, problems
 
 FILE = Message("errors.file", {"path": "a.yaml"})

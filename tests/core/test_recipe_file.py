@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dadeum.core.errors import Problems, RecipeError
-from dadeum.core.recipe import Lora, NoAdapter, QLora, Recipe
+from dadeum.core.model import Lora, NoAdapter, QLora
+from dadeum.core.recipe import Recipe
 from dadeum.core.recipe_file import dump, load_recipe, merge, shipped_recipes
 
 GOOD = """\

@@ -2,10 +2,11 @@ import re
 
 import pytest
 
+from dadeum.core.measured import Measured
 from dadeum.core.words import Words
 from dadeum.evaluation import charts
 from dadeum.evaluation.charts import Plot
-from dadeum.evaluation.scores import Bin, Measured
+from dadeum.evaluation.scores import Bin
 
 TITLES = (Words("가로", "across"), Words("세로", "up"))
 

@@ -1,9 +1,9 @@
 import math
 
+from dadeum.core.measured import Measured
 from dadeum.core.messages import catalogue
 from dadeum.core.words import Words
 from dadeum.evaluation import report_words as words
-from dadeum.evaluation.scores import Measured
 
 
 def test_say_fills_words_by_language() -> None:

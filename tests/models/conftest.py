@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from dadeum.core.recipe import Model, NoAdapter
+from dadeum.core.model import Model, NoAdapter
 from dadeum.models.load import load_tokenizer
 from tests.models.families.build import save_tokenizer
 

@@ -10,7 +10,7 @@ import torch
 from peft import LoraConfig, PeftModel, get_peft_model
 from transformers import AutoModelForCausalLM
 
-from dadeum.core.recipe import Model
+from dadeum.core.model import Model
 from dadeum.models.load import load_trained
 from dadeum.models.merging import Merged, merge_adapters
 from dadeum.models.precision import Precision

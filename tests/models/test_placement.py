@@ -149,7 +149,7 @@ def test_an_adapter_starts_from_the_base_on_disk_as_in_memory(deep, monkeypatch)
 def test_what_cannot_be_offloaded_is_refused(deep, monkeypatch, share, adapter, key):
     from pydantic import TypeAdapter
 
-    from dadeum.core.recipe import Adapter
+    from dadeum.core.model import Adapter
 
     # 4 bits need less memory than the file: a share of the share.
     only(monkeypatch, share * (0.3 if adapter["type"] == "qlora" else 1), deep)

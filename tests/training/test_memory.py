@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from dadeum.core.recipe import NoAdapter
+from dadeum.core.model import NoAdapter
 from dadeum.models.load import add_adapter, load_base
 from dadeum.models.precision import Precision
 from dadeum.models.tree_attention import trees

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import torch
 
-from dadeum.core.recipe import Model
+from dadeum.core.model import Model
 from dadeum.core.stages import Contrastive
 from dadeum.models.render import Fitted
 from dadeum.training import fit as fitting

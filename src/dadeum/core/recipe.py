@@ -14,70 +14,32 @@ from pydantic_core import PydanticCustomError
 
 from dadeum.core.clean_steps import CleanStep
 from dadeum.core.generation import Generation
+from dadeum.core.model import Fraction, Model
 from dadeum.core.section import Section
 from dadeum.core.stages import Contrastive, Reward, Stage
 from dadeum.core.task import Task
 
-Fraction = Annotated[float, Field(ge=0.0, lt=1.0)]
-Baseline = Literal["majority", "tfidf", "constant", "nearest", "lead", "textrank", "sentence", "bm25", "base_model"]
+Baseline = Literal[
+    "majority", "tfidf", "constant", "nearest", "lead", "textrank", "sentence", "bm25", "base_model", "before"
+]
 BASELINES: dict[str, tuple[Baseline, ...]] = {
     "decide": ("majority", "tfidf", "base_model"),
-    "chat": ("constant", "nearest", "base_model"),
-    "summarize": ("constant", "lead", "textrank", "base_model"),
+    "chat": ("constant", "nearest", "base_model", "before"),
+    "summarize": ("constant", "lead", "textrank", "base_model", "before"),
     "retrieve": ("bm25", "base_model"),
-    "answer": ("constant", "sentence", "base_model"),
+    "answer": ("constant", "sentence", "base_model", "before"),
 }
-"""What the tuned model can be compared with, by task; a recipe that names none gets all."""
-
-
-class NoAdapter(Section):
-    """Full fine-tuning: every weight of the base model is trained and saved."""
-
-    type: Literal["none"]
-
-
-class Lora(Section):
-    """Low-rank adapter (Hu et al. 2021, https://arxiv.org/abs/2106.09685)."""
-
-    type: Literal["lora"]
-    r: Annotated[int, Field(ge=1)] = 16
-    """Rank of the update."""
-    alpha: Annotated[int, Field(ge=1)] = 32
-    """The update is scaled by alpha / r."""
-    dropout: Fraction = 0.0
-    """Dropout on the adapter's input."""
-    targets: Literal["attention", "all-linear"] | tuple[str, ...] = "all-linear"
-    """Layers by role, resolved per architecture, or module names; a name that matches nothing is an error."""
-
-
-class QLora(Lora):
-    """LoRA on a quantised base (https://arxiv.org/abs/2305.14314)."""
-
-    type: Literal["qlora"]  # type: ignore[assignment]
-    bits: Literal[4, 8] = 4
-    """4: NF4 with double quantisation. 8: LLM.int8(), twice the memory, closer to the base."""
-
-
-Adapter = Annotated[NoAdapter | Lora | QLora, Field(discriminator="type")]
-
-
-class Model(Section):
-    base: str
-    """Hub id, local folder, or an alias of `dadeum models list` (`smollm2-135m`)."""
-    revision: str | None = None
-    """Commit or tag on the hub; None takes the newest and records which it was."""
-    adapter: Adapter
-    precision: Literal["auto", "fp32", "bf16", "fp16"] = "auto"
-    """Arithmetic of the frozen base; auto measures what this machine does faster. Adapters stay fp32."""
-    device_map: Literal["single", "auto"] = "single"
-    """single: the whole model on one device. auto: layers over all GPUs, then CPU memory, then disk; slower."""
-    trust_remote_code: bool = False
-    """Run Python that comes with the model. Off: nothing from a hub is executed."""
+"""What the tuned model can be compared with, by task; a recipe that names none gets all that it has."""
+MadeName = Literal["korean-sft", "no-warning", "correction", "mail"]
 
 
 class Source(Section):
-    path: str
+    path: str | None = None
     """File, relative to the recipe. CSV, TSV, JSONL, JSON, parquet or XLSX, told apart by content."""
+    make: MadeName | None = None
+    """Instead of a file: rows that dadeum makes by seed (`dadeum data make --list`)."""
+    rows: Annotated[int, Field(ge=1)] | None = None
+    """How many are made; None: as many as that kind has by itself."""
     name: str | None = None
     """Name in reports and ids; the file's stem if absent."""
     encoding: str = "auto"
@@ -94,6 +56,14 @@ class Source(Section):
     """Take this many rows, drawn with the recipe's seed; the rest is listed as removed (not_sampled)."""
     on_bad_rows: Literal["raise", "drop"] = "raise"
     """What to do with unreadable rows and unknown labels: stop, or list them in removed.parquet."""
+
+    @model_validator(mode="after")
+    def _from_one_place(self) -> Self:
+        if (self.path is None) == (self.make is None):
+            raise PydanticCustomError("source_of_one", "a source has either a path or make")
+        if self.rows is not None and self.make is None:
+            raise PydanticCustomError("rows_of_file", "rows are for what is made; take fewer of a file with sample")
+        return self
 
 
 class Split(Section):
@@ -184,6 +154,17 @@ class Judge(Section):
     """What is rated from 0 to 5."""
 
 
+class StartPatterns(Section):
+    """Does the model still begin its answers by what it was asked (docs/guide/start-patterns.md)?"""
+
+    prompts: str | None = None
+    """File of questions; None: those of the test rows, and dadeum's own where these are few."""
+    answers: Annotated[int, Field(ge=1)] = 64
+    """Questions that are answered; the first token is looked at after all of them."""
+    max_new_tokens: Annotated[int, Field(ge=1)] = 24
+    """Tokens of an answer. A tokenizer that knows little Hangul writes a syllable in three."""
+
+
 class Evaluate(Section):
     baselines: tuple[Baseline, ...] | None = None
     """What the tuned model is compared with; None: all of the task. base_model is the same model before tuning."""
@@ -198,6 +179,10 @@ class Evaluate(Section):
     batch_size: Annotated[int, Field(ge=1)] = 16
     bootstrap_samples: Annotated[int, Field(ge=100)] = 2000
     """Resamples behind every 95 % interval."""
+    starts: StartPatterns | None = None
+    """Examine how answers begin. Gate: `starts: "<= 0"` (0 healthy, 1 at risk, 2 collapsed)."""
+    ability: bool = False
+    """Ask the models Korean questions of four choices that have nothing to do with the data: what was unlearnt?"""
     judge: Judge | None = None
     """Off unless given: nothing of the data leaves this machine."""
 
@@ -238,7 +223,9 @@ class Recipe(Section):
     def baselines(self) -> tuple[Baseline, ...]:
         """What the tuned model is compared with."""
         chosen = self.evaluate.baselines
-        return BASELINES[self.task.type] if chosen is None else chosen
+        if chosen is not None:
+            return chosen
+        return tuple(name for name in BASELINES[self.task.type] if name != "before" or self.model.start)
 
     @model_validator(mode="after")
     def _corpus_where_questions_are(self) -> Self:
@@ -265,6 +252,8 @@ class Recipe(Section):
         if wrong := [name for name in self.baselines if name not in known]:
             context = {"found": ", ".join(wrong), "task": self.task.type, "known": ", ".join(known)}
             raise PydanticCustomError("baseline_of_other_task", "{found} is no baseline of {task}", context)
+        if "before" in self.baselines and not self.model.start:
+            raise PydanticCustomError("before_what", "the baseline before needs model.start")
         return self
 
     @property

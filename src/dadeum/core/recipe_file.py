@@ -22,7 +22,7 @@ from dadeum.core.section import Section
 from dadeum.core.stages import OnPairs
 from dadeum.core.task import Answer
 
-_PATHS = ("path", "relevant", "retriever")
+_PATHS = ("path", "relevant", "retriever", "start", "prompts")
 """Keys whose values are files or folders."""
 
 
@@ -182,7 +182,9 @@ def item_names(items: list[Any]) -> list[str | None]:
     found: list[str | None] = []
     for item in items:
         fields = item if isinstance(item, dict) else {}
-        name = fields.get("name") or (Path(str(fields["path"])).stem if "path" in fields else None)
+        name = (
+            fields.get("name") or fields.get("make") or (Path(str(fields["path"])).stem if "path" in fields else None)
+        )
         found.append(None if name is None else str(name))
     return found
 
@@ -263,7 +265,7 @@ def absolute_paths(recipe: Recipe, folder: Path) -> Recipe:
         return str((folder / Path(path).expanduser()).resolve())
 
     def placed(section: Section) -> Any:
-        found = {name: path for name in ("path", "relevant") if (path := getattr(section, name, None))}
+        found = {name: path for name in _PATHS if (path := getattr(section, name, None))}
         return section.model_copy(update={name: absolute(path) for name, path in found.items()})
 
     data = recipe.data.model_copy(update={"sources": tuple(map(placed, recipe.data.sources))})
@@ -277,7 +279,11 @@ def absolute_paths(recipe: Recipe, folder: Path) -> Recipe:
         stage.model_copy(update={"pairs": placed(stage.pairs)}) if isinstance(stage, OnPairs) else stage
         for stage in recipe.stages
     )
-    return recipe.model_copy(update={"data": data, "task": task, "stages": stages})
+    evaluate = recipe.evaluate
+    if evaluate.starts:
+        evaluate = evaluate.model_copy(update={"starts": placed(evaluate.starts)})
+    moved_all = {"data": data, "task": task, "model": placed(recipe.model), "stages": stages, "evaluate": evaluate}
+    return recipe.model_copy(update=moved_all)
 
 
 def dump(recipe: Recipe) -> str:

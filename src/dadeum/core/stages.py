@@ -24,6 +24,21 @@ class EarlyStopping(Section):
     """By how much a value must fall to count as a new best."""
 
 
+class Watch(Section):
+    """A look at how answers begin while the model learns (docs/guide/start-patterns.md)."""
+
+    every: Annotated[int, Field(ge=1)] = 50
+    """Optimizer steps between looks."""
+    prompts: Annotated[int, Field(ge=1)] = 24
+    """Questions, evenly over the validation rows."""
+    answers: Annotated[int, Field(ge=0)] = 8
+    """Of these so many are answered; the others cost one forward pass."""
+    max_new_tokens: Annotated[int, Field(ge=1)] = 24
+    """Tokens of such an answer."""
+    stop: bool = False
+    """End the stage when two looks in a row say collapsed; kept is the checkpoint before, where there is one."""
+
+
 class AnyStage(Section):
     """What every method has: how long, how fast, in what portions, and when to look."""
 
@@ -54,6 +69,8 @@ class AnyStage(Section):
     save_total_limit: Annotated[int, Field(ge=1)] = 3
     """Checkpoints kept; the best one survives rotation."""
     early_stopping: EarlyStopping | None = None
+    watch: Watch | None = None
+    """Look at the beginnings of answers as training goes (sft, dpo, rloo, grpo, ppo of a decoder); None: do not."""
     trainer_args: dict[str, Any] = Field(default_factory=dict)
     """Passed to the settings of the method's trainer unchanged; names are checked before anything is loaded."""
 

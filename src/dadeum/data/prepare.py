@@ -17,6 +17,7 @@ from dadeum.core.messages import Message, text
 from dadeum.core.progress import Progress, silent
 from dadeum.core.recipe import Recipe, Source
 from dadeum.core.task import Chat, Decide, Summarize
+from dadeum.data.builders.made_rows import with_made
 from dadeum.data.conversations import read_conversations
 from dadeum.data.dialogues import read_dialogues
 from dadeum.data.engine import keeping_objects
@@ -110,7 +111,7 @@ def prepare(recipe: Recipe, fits: Fits | None = None, progress: Progress = silen
     Raises DataError, or Problems when several sources have one. The result hangs on the recipe and the files only.
     """
     with keeping_objects():
-        return _prepare(recipe, fits, progress)
+        return _prepare(with_made(recipe), fits, progress)
 
 
 def _prepare(recipe: Recipe, fits: Fits | None, progress: Progress) -> Prepared:

@@ -128,4 +128,4 @@ def excerpt(cells: Sequence[Any] | str) -> str:
 
 def source_name(source: Source) -> str:
     """The recipe's name for the source, else the file's stem."""
-    return source.name or nfc(Path(source.path).stem)
+    return source.name or source.make or nfc(Path(source.path or "").stem)

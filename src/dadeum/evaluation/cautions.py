@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from pathlib import PurePath
 from typing import Generic, TypeVar
 
+from dadeum.core.measured import Notice
 from dadeum.core.recipe import Recipe
 from dadeum.core.words import Words, plain, rows, told
 from dadeum.evaluation.report_words import say
-from dadeum.evaluation.scores import Gate, Notice
+from dadeum.evaluation.scores import Gate
 
 SMALL_TEST = 200
 Figure = TypeVar("Figure")
@@ -45,7 +46,11 @@ def cautions(recipe: Recipe, total: int, warnings: Sequence[Notice], size_key: s
         found.append(say(f"caution.grouped_by_{split.group}"))
     elif recipe.data.corpus is None:  # Questions are split by the documents that they are about.
         found.append(say("caution.same_origins"))
-    synthetic = [PurePath(source.path).name for source in recipe.data.sources if _is_synthetic(source.path)]
+    synthetic = [
+        PurePath(source.path).name if source.path else str(source.make)
+        for source in recipe.data.sources
+        if source.path is None or _is_synthetic(source.path)
+    ]
     if synthetic:
         found.append(say("caution.synthetic", files=", ".join(synthetic)))
     if "smollm2-135m" in recipe.model.base.lower():

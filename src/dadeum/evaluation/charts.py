@@ -11,9 +11,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from html import escape
 
+from dadeum.core.measured import Measured
 from dadeum.core.words import Html, Words
 from dadeum.evaluation.report_words import rate
-from dadeum.evaluation.scores import Bin, Measured
+from dadeum.evaluation.scores import Bin
 
 Point = tuple[float, float]
 _MAX_POINTS = 300

@@ -18,9 +18,9 @@ from typing import Any, Literal
 import yaml
 
 from dadeum.core.examples import Example
+from dadeum.core.measured import Notice, Part
 from dadeum.core.recipe import Recipe
 from dadeum.core.task import Chat
-from dadeum.evaluation.scores import Notice, Part
 
 _Z = 1.959964
 _NUMBER = re.compile(r"(?<![\d.,-])(?:0?\d{1,4}-\d{3,4}-\d{4}|\d{3,4}-\d{4}|\d{3,4})(?![\d-]|[.,]\d)")

@@ -17,6 +17,7 @@ import numpy as np
 
 from dadeum.core.errors import DadeumError, MissingExtra
 from dadeum.core.examples import Example, answer_of
+from dadeum.core.measured import Notice
 from dadeum.core.messages import text
 from dadeum.core.progress import Progress, silent
 from dadeum.core.recipe import Judge, Recipe
@@ -35,7 +36,6 @@ from dadeum.evaluation.judge_scores import (
     reading_notices,
     score_pairs,
 )
-from dadeum.evaluation.scores import Notice
 
 __all__ = ["JudgeScores", "judge", "judge_note", "judge_problems"]
 

@@ -8,9 +8,9 @@ from typing import Literal
 
 import numpy as np
 
+from dadeum.core.measured import Measured, Notice, Part
 from dadeum.core.stats import bootstrap
 from dadeum.evaluation.agreement import cohen_kappa, krippendorff_alpha, sign_test
-from dadeum.evaluation.scores import Measured, Notice, Part
 
 Choice = Literal["first", "second", "tie"]
 """Which of two answers a judge preferred: the one of the first or of the second system, whatever the order shown."""

@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from dadeum.core.measured import Measured
 from dadeum.core.words import MINUS, MISSING, Words, percent, plain, wording, wording_or
-from dadeum.evaluation.scores import Measured
 
 _FIXED_SPACE = "\N{NO-BREAK SPACE}"
 

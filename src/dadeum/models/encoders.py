@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from dadeum.core.errors import ModelError
-from dadeum.core.recipe import Model
+from dadeum.core.model import Model
 from dadeum.models.embed import EMBEDDERS, embedder_config
 
 

@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from dadeum.core.korean import MASK
-from dadeum.core.recipe import Model, Recipe
+from dadeum.core.model import Model
+from dadeum.core.recipe import Recipe
 from dadeum.core.run import Run
 
 NAME = "fresh-bart"

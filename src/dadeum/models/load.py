@@ -17,7 +17,7 @@ from typing import Any
 
 from dadeum.core.errors import MissingExtra, ModelError
 from dadeum.core.messages import text
-from dadeum.core.recipe import Lora, Model, NoAdapter, QLora
+from dadeum.core.model import Lora, Model, NoAdapter, QLora
 from dadeum.models import exaone
 from dadeum.models.placement import check_offloading, fill_adapter, offloaded, place_adapter, placement
 from dadeum.models.precision import Precision, cache_folder, prepare_cpu

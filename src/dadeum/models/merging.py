@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from dadeum.core.recipe import Model
+from dadeum.core.model import Model
 from dadeum.models import exaone
 from dadeum.models.load import load_base
 from dadeum.models.precision import Precision

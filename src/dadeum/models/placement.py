@@ -13,7 +13,7 @@ from typing import Any
 
 from dadeum.core.errors import MissingExtra, ModelError
 from dadeum.core.messages import text
-from dadeum.core.recipe import Model, NoAdapter, QLora
+from dadeum.core.model import Model, NoAdapter, QLora
 from dadeum.models.precision import cache_folder
 
 log = logging.getLogger(__name__)

@@ -8,7 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from dadeum.core.recipe import Model, NoAdapter, Recipe
+from dadeum.core.model import Model, NoAdapter
+from dadeum.core.recipe import Recipe
 from dadeum.models.encoders import empty_encoder
 from dadeum.models.load import auto_class, is_seq2seq, load_config
 from dadeum.models.targets import linear_layers, resolve_targets

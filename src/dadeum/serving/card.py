@@ -13,7 +13,8 @@ from typing import Any
 
 from dadeum.core.findings import SEVERITIES, read_findings
 from dadeum.core.messages import LANGUAGES, text
-from dadeum.core.recipe import NoAdapter, QLora, Recipe
+from dadeum.core.model import NoAdapter, QLora
+from dadeum.core.recipe import Recipe
 from dadeum.core.run import Run, read_json
 from dadeum.core.task import Retrieve
 from dadeum.models.fresh import is_fresh

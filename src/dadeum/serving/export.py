@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from dadeum.core.errors import ExportError
-from dadeum.core.recipe import NoAdapter, QLora, Recipe
+from dadeum.core.model import NoAdapter, QLora
+from dadeum.core.recipe import Recipe
 from dadeum.core.run import Run, file_hash, fingerprint, read_json
 from dadeum.core.task import Retrieve
 from dadeum.models.fresh import in_run

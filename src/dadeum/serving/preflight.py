@@ -10,7 +10,8 @@ from collections.abc import Callable
 
 from dadeum.core.errors import DadeumError, ExportError
 from dadeum.core.messages import text
-from dadeum.core.recipe import QLora, Recipe
+from dadeum.core.model import QLora
+from dadeum.core.recipe import Recipe
 from dadeum.core.task import Retrieve
 from dadeum.models.fresh import is_fresh
 from dadeum.models.licences import licence_of

@@ -14,7 +14,8 @@ from pathlib import Path
 from dadeum.core.errors import DataError
 from dadeum.core.examples import Example, answer_of
 from dadeum.core.messages import text
-from dadeum.core.recipe import NoAdapter, Recipe
+from dadeum.core.model import NoAdapter
+from dadeum.core.recipe import Recipe
 from dadeum.core.stages import Online, OnPairs, Ppo
 from dadeum.models.render import Fitted, Renderer
 from dadeum.training.arguments import steps_per_epoch

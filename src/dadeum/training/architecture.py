@@ -6,7 +6,8 @@ An encoder-decoder learns by `seq2seq`, an embedding model by `contrastive`, a d
 from __future__ import annotations
 
 from dadeum.core.errors import ModelError, RecipeError
-from dadeum.core.recipe import NoAdapter, Recipe
+from dadeum.core.model import NoAdapter
+from dadeum.core.recipe import Recipe
 from dadeum.core.stages import Seq2Seq
 from dadeum.models.fresh import is_fresh
 from dadeum.models.load import is_seq2seq, load_config

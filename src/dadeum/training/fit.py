@@ -15,7 +15,8 @@ import yaml
 
 from dadeum.core.errors import DadeumError, first_line
 from dadeum.core.messages import text
-from dadeum.core.recipe import Lora, NoAdapter, QLora, Recipe
+from dadeum.core.model import Lora, NoAdapter, QLora
+from dadeum.core.recipe import Recipe
 from dadeum.core.stages import AnyStage, Contrastive, Sft
 from dadeum.models.memory import left_mb, used_mb
 from dadeum.training.memory import Need, Passes, expected

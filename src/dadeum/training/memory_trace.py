@@ -14,7 +14,7 @@ from typing import Any
 import torch
 from torch._subclasses.fake_tensor import FakeTensorMode
 
-from dadeum.core.recipe import Model, NoAdapter, QLora
+from dadeum.core.model import Model, NoAdapter, QLora
 from dadeum.core.stages import AnyStage, Contrastive, Reward
 from dadeum.models.encoders import empty_encoder, encoder_config
 from dadeum.models.load import auto_class, load_config, lora_config

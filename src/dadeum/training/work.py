@@ -13,8 +13,9 @@ from pathlib import Path
 from typing import Any
 
 from dadeum.core.errors import ModelError, first_line
+from dadeum.core.model import NoAdapter
 from dadeum.core.progress import Progress
-from dadeum.core.recipe import NoAdapter, Recipe
+from dadeum.core.recipe import Recipe
 from dadeum.core.run import Run
 from dadeum.core.stages import AnyStage
 from dadeum.models.load import add_adapter, load_base, load_trained

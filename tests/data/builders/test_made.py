@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 from dadeum.cli_data import app
 from dadeum.core.errors import DataError
 from dadeum.core.run import read_json, read_jsonl
-from dadeum.data.builders import made
+from dadeum.data.builders import made, made_rows
 from dadeum.data.builders.made_topics import MadeRow
 
 
@@ -54,7 +54,7 @@ def test_the_same_call_writes_the_same_bytes(tmp_path: Path) -> None:
 
 def test_fewer_rows_than_asked_are_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     few = [MadeRow("셈", (f"{n} 더하기 {n}은?", f"합은 {2 * n}입니다.")) for n in range(1, 40)]
-    monkeypatch.setattr(made, "no_warning", lambda num, seed: few)
+    monkeypatch.setattr(made_rows, "no_warning", lambda num, seed: few)
     told = run("no-warning", "--out", str(tmp_path / "n.jsonl"))
     assert "3,000행을 부탁하셨지만 39행까지만" in told
 
@@ -62,7 +62,7 @@ def test_fewer_rows_than_asked_are_said(tmp_path: Path, monkeypatch: pytest.Monk
 def test_what_the_doctor_blocks_is_not_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     answers = [f"{word} 먼저 확인해 보시면 좋겠습니다." for word in ("서류를", "날짜를", "주소를", "금액을", "이름을")]
     grid = [MadeRow("격자", (f"{place}번 문서는 어떻게 할까요?", answer)) for place in range(12) for answer in answers]
-    monkeypatch.setattr(made, "no_warning", lambda num, seed: grid)
+    monkeypatch.setattr(made_rows, "no_warning", lambda num, seed: grid)
     with pytest.raises(DataError, match="DA303"):
         made.make("no-warning", tmp_path / "n.jsonl")
     assert list(tmp_path.iterdir()) == []

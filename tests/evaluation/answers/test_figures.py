@@ -3,11 +3,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from dadeum.core.measured import Notice
 from dadeum.core.stats import Interval
 from dadeum.evaluation.answers.figures import MIN_GROUPS, Resampling, metrics_of, outcome_of
 from dadeum.evaluation.answers.scores import Comparison, Difference, Outcome
 from dadeum.evaluation.answers.standing import counted, standing, verdict_of
-from dadeum.evaluation.scores import Notice
 
 ONE_EACH = Resampling([str(number) for number in range(8)], seed=1, samples=400)
 

@@ -4,11 +4,11 @@ from typing import Any
 
 import pytest
 
+from dadeum.core.measured import Measured
 from dadeum.evaluation.answers.gates import check_gates, known_metrics
 from dadeum.evaluation.answers.scores import SystemAnswers
 from dadeum.evaluation.crisis import CrisisScores, Share
 from dadeum.evaluation.gates import check_gates_syntax
-from dadeum.evaluation.scores import Measured
 
 
 def test_sound_gates_have_no_problem(chat_world: Any) -> None:

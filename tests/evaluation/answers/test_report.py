@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from dadeum.core.errors import RunError
+from dadeum.core.measured import Measured
 from dadeum.core.run import Run, append_jsonl, read_json, read_jsonl, write_json, write_jsonl
 from dadeum.evaluation.answers.facts import read_facts
 from dadeum.evaluation.answers.report import SECTIONS
@@ -17,7 +18,6 @@ from dadeum.evaluation.answers.view import metric_rows
 from dadeum.evaluation.evaluate import evaluate
 from dadeum.evaluation.judge_scores import Agreement, JudgeScores, PairScores, Problem
 from dadeum.evaluation.report import summary_lines, verdict_line, write_report
-from dadeum.evaluation.scores import Measured
 
 HOSTILE = '<script>alert("x")</script> & </style> `rm` | ~s~\u202e'
 VOID = {"meta", "link", "br", "img", "line", "rect", "circle", "polyline", "input"}

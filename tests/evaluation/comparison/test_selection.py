@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
+from dadeum.core.measured import Measured
 from dadeum.evaluation.comparison.entrants import Cost, Entrant, names_of
 from dadeum.evaluation.comparison.selection import Choice, choose
-from dadeum.evaluation.scores import Measured
 
 
 def runner(figure: float, seconds: float | None = 1.0, memory: float | None = 100.0, machine: str = "m") -> Entrant:

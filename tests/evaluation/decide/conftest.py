@@ -16,6 +16,7 @@ from sklearn.metrics import average_precision_score, precision_recall_curve, roc
 
 from dadeum.core.examples import Example, to_table
 from dadeum.core.findings import Finding, write_findings
+from dadeum.core.measured import Measured
 from dadeum.core.recipe import Recipe
 from dadeum.core.run import Run, write_json, write_jsonl
 from dadeum.core.stats import bootstrap, mcnemar
@@ -29,7 +30,7 @@ from dadeum.evaluation.decide.scores import (
     Scores,
     SystemScores,
 )
-from dadeum.evaluation.scores import Bin, Gate, Measured
+from dadeum.evaluation.scores import Bin, Gate
 
 SUBJECTS = {
     "BLOCK": (

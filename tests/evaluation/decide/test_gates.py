@@ -5,11 +5,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dadeum.core.errors import RecipeError
+from dadeum.core.measured import Measured
 from dadeum.core.recipe import Recipe
 from dadeum.evaluation.conditions import Condition, parse_condition
 from dadeum.evaluation.decide.gates import check_gates, check_gates_syntax, known_metrics, metric_of
 from dadeum.evaluation.decide.scores import ClassScores, Generation, SystemScores
-from dadeum.evaluation.scores import Gate, Measured
+from dadeum.evaluation.scores import Gate
 
 
 def recipe(

@@ -5,9 +5,10 @@ import json
 import pytest
 from pydantic import ValidationError
 
+from dadeum.core.measured import Measured, Notice
 from dadeum.core.messages import LANGUAGES, text
 from dadeum.evaluation.decide.scores import Scores, SystemScores
-from dadeum.evaluation.scores import Gate, Measured, Notice
+from dadeum.evaluation.scores import Gate
 
 
 def smallest_scores() -> Scores:

@@ -6,7 +6,8 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Protocol
 
 from dadeum.core.errors import DataError, MissingExtra
-from dadeum.core.recipe import Model, NoAdapter, Recipe
+from dadeum.core.model import Model, NoAdapter
+from dadeum.core.recipe import Recipe
 from dadeum.data.builders.asking import Asking
 from dadeum.models.endpoint import Endpoint, Reply, shown_url
 

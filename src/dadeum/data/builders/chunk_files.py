@@ -6,8 +6,9 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from dadeum.core.model import Model, NoAdapter
 from dadeum.core.progress import Progress, silent
-from dadeum.core.recipe import Corpus, Model, NoAdapter
+from dadeum.core.recipe import Corpus
 from dadeum.core.run import write_jsonl
 from dadeum.data.passages.corpus import Passages, read_passages
 from dadeum.data.reading.sources import existing

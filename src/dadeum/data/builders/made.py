@@ -17,18 +17,15 @@ from dadeum.core.messages import Message, current_language
 from dadeum.core.progress import Progress, silent
 from dadeum.core.run import write_json, write_jsonl
 from dadeum.core.words import finding_title
-from dadeum.data.builders.correction import correction
-from dadeum.data.builders.korean_sft_rows import conversations, korean_sft
+from dadeum.data.builders.korean_sft_rows import conversations
 from dadeum.data.builders.made_quality import quality
-from dadeum.data.builders.made_topics import MadeRow, topics
-from dadeum.data.builders.no_warning_rows import no_warning
+from dadeum.data.builders.made_rows import ROWS, made_rows
+from dadeum.data.builders.made_topics import topics
 from dadeum.data.nearest import nearest
 
 if TYPE_CHECKING:
     from dadeum.data.doctor import Diagnosis
 
-ROWS: dict[str, int | None] = {"korean-sft": None, "no-warning": 3000, "correction": 3500}
-"""Name → rows unless told otherwise; None is all that there are."""
 _SUFFIX = ".jsonl"
 
 
@@ -76,7 +73,7 @@ def make(name: str, out: Path, rows: int | None = None, seed: int = 42, progress
     if out.suffix != _SUFFIX:
         raise DataError("data.made.suffix", path=out)
     asked = rows or ROWS[name]
-    made = _rows(name, asked, seed)
+    made = made_rows(name, rows, seed)
     out.parent.mkdir(parents=True, exist_ok=True)
     with TemporaryDirectory(dir=out.parent) as folder:
         path = Path(folder) / out.name
@@ -94,12 +91,6 @@ def make(name: str, out: Path, rows: int | None = None, seed: int = 42, progress
     file = out.with_suffix(".quality.json")
     write_json(file, figures)
     return Made(out, file, asked, figures, diagnosis.findings)
-
-
-def _rows(name: str, asked: int | None, seed: int) -> list[MadeRow]:
-    if name == "korean-sft" or asked is None:
-        return korean_sft(asked, seed)
-    return (no_warning if name == "no-warning" else correction)(asked, seed)
 
 
 def _diagnosed(path: Path, seed: int, progress: Progress) -> Diagnosis:

@@ -15,7 +15,8 @@ import numpy as np
 from jinja2.exceptions import TemplateError
 
 from dadeum.core.examples import Example, parts
-from dadeum.core.recipe import Model, NoAdapter, Render
+from dadeum.core.model import Model, NoAdapter
+from dadeum.core.recipe import Render
 from dadeum.models.load import load_tokenizer
 from dadeum.models.render import Renderer
 

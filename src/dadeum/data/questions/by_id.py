@@ -20,7 +20,7 @@ _COLUMNS = ["id", "question", "relevant_chunks"]
 
 def read_questions_table(source: Source) -> Table:
     """The rows of a source with what answers them in a column of their own. Raises DataError."""
-    path = existing(Path(source.path), "data.missing_file")
+    path = existing(Path(source.path or ""), "data.missing_file")
     if source.relevant is None:
         maps = _maps(path, source_name(source)) if _is_object(path) else []
         queries = [one for one in maps if one.role == "queries"]

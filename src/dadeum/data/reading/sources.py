@@ -47,7 +47,7 @@ _ARRAY = re.compile(r"\[\s*(?:$|[\[{\]\"\d-])")
 
 def read_source(source: Source) -> Table:
     """The file's rows. Raises DataError, naming file, place, what was found and what to do."""
-    path = existing(Path(source.path), "data.missing_file")
+    path = existing(Path(source.path or ""), "data.missing_file")
     content = _read_bytes(path)
     if content.startswith(_PARQUET):
         # Imported here: only these formats need Daft or openpyxl.

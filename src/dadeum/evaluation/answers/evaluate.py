@@ -15,6 +15,7 @@ import numpy as np
 
 from dadeum.core.examples import answer_of
 from dadeum.core.generation import Finish
+from dadeum.core.measured import Notice
 from dadeum.core.progress import Progress, silent
 from dadeum.core.recipe import Recipe
 from dadeum.core.run import Run, file_hash, write_json, write_jsonl
@@ -49,7 +50,6 @@ from dadeum.evaluation.answers.standing import counted, standing, verdict_of
 from dadeum.evaluation.answers.systems import Spoken
 from dadeum.evaluation.crisis import CrisisScores
 from dadeum.evaluation.judge_scores import JudgeScores
-from dadeum.evaluation.scores import Notice
 
 _SHOWN = 40
 """Characters of an answer that a notice quotes."""

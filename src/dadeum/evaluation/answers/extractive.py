@@ -14,10 +14,10 @@ import numpy as np
 
 from dadeum.core.examples import Example, answer_of
 from dadeum.core.korean import nfc
+from dadeum.core.measured import Notice
 from dadeum.core.morphemes import kiwi
 from dadeum.core.rouge import rouge_many, words
 from dadeum.evaluation.answers.systems import Spoken
-from dadeum.evaluation.scores import Notice
 
 _LEARNT_FROM = 100
 """Training rows that are looked at, spread over the split: a choice among few needs no more."""

@@ -13,12 +13,12 @@ from types import ModuleType
 
 import numpy as np
 
+from dadeum.core.measured import Measured, Notice
 from dadeum.core.plugins import find, names
 from dadeum.core.stats import Interval, bootstrap_counts
 from dadeum.evaluation.answers.scores import Better, Difference, Outcome
 from dadeum.evaluation.asked import Asked, Combine
 from dadeum.evaluation.metrics._grounded import SIGNATURE, Views
-from dadeum.evaluation.scores import Measured, Notice
 
 METRICS = "evaluation.metrics"
 OF_MODELS: dict[str, Better] = {"loss": "lower", "perplexity": "lower"}

@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+from dadeum.core.measured import Notice
 from dadeum.core.recipe import Recipe
 from dadeum.core.task import Answer
 from dadeum.evaluation.answers.scores import AnswerScores, GroundedScores, OriginScores
-from dadeum.evaluation.scores import Notice
 
 ENOUGH = 10
 ADVISED = 100

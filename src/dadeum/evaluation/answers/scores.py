@@ -11,9 +11,10 @@ from typing import Literal
 from pydantic import Field
 
 from dadeum.core.generation import Finish, Generation
+from dadeum.core.measured import Measured, Notice, Part
 from dadeum.evaluation.crisis import CrisisScores
 from dadeum.evaluation.judge_scores import JudgeScores
-from dadeum.evaluation.scores import Gate, Measured, Notice, Part
+from dadeum.evaluation.scores import Gate
 
 Better = Literal["higher", "lower", "neither"]
 Outcome = Literal["better", "worse", "as_good", "different", "undecided"]

@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from typing import Literal
 
+from dadeum.core.measured import Notice
 from dadeum.evaluation.answers.figures import CLOSENESS
 from dadeum.evaluation.answers.scores import Comparison, Difference, Standing
-from dadeum.evaluation.scores import Notice
 
 RIVALS = ("base_model", "nearest", "lead", "textrank", "sentence")
 """Whom the tuned model has to beat, as far as its task has them; `constant` is no rival, only a floor."""

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from dadeum.core.examples import Example, answer_of
-from dadeum.evaluation.scores import Notice
+from dadeum.core.measured import Notice
 from dadeum.models.likelihood import Likelihood
 
 _ROWS_AT_ONCE = 256

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from dadeum.core.measured import Measured
 from dadeum.core.words import Words, percent, plain, rows
 from dadeum.evaluation.answers.facts import AnswerFacts
 from dadeum.evaluation.answers.figures import OF_MODELS, WITH_REFERENCE
@@ -25,7 +26,6 @@ from dadeum.evaluation.answers.words import (
 )
 from dadeum.evaluation.cautions import Verdict, cautions, not_measured
 from dadeum.evaluation.report_words import p_value, rate, say
-from dadeum.evaluation.scores import Measured
 
 ROLES = ("before", "after", "baseline")
 _WITHOUT_MODEL = {"answers": ("nearest",), "summaries": ("lead", "textrank"), "grounded": ("sentence",)}

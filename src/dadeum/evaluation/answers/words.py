@@ -6,12 +6,12 @@ import math
 from collections.abc import Callable, Mapping
 
 from dadeum.core.generation import Generation
+from dadeum.core.measured import Measured
 from dadeum.core.messages import text
 from dadeum.core.words import MISSING, Words, number, plain, told
 from dadeum.evaluation import report_words
 from dadeum.evaluation.answers.scores import Difference
 from dadeum.evaluation.report_words import interval, rate, say, say_or, signed
-from dadeum.evaluation.scores import Measured
 
 _MOST_DECIMALS = 1e5
 

@@ -12,7 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from dadeum.core.examples import asked_hash, read_examples
-from dadeum.core.recipe import Lora, QLora, Recipe
+from dadeum.core.measured import Measured
+from dadeum.core.model import Lora, QLora
+from dadeum.core.recipe import Recipe
 from dadeum.core.run import Run
 from dadeum.core.words import MISSING
 from dadeum.evaluation.answers.scores import AnswerScores
@@ -20,7 +22,6 @@ from dadeum.evaluation.decide.scores import Scores, SystemScores
 from dadeum.evaluation.retrieve.compare import OF_MEANING
 from dadeum.evaluation.retrieve.scores import SHOWN, RetrievalScores
 from dadeum.evaluation.retrieve.words import joined
-from dadeum.evaluation.scores import Measured
 
 AnyScores = Scores | AnswerScores | RetrievalScores
 _TIME = re.compile(r"\d{8}-\d{6}(-\d+)?")

@@ -11,12 +11,12 @@ import math
 from pathlib import Path
 from typing import Any
 
+from dadeum.core.measured import Measured
 from dadeum.core.pages import environment, printable
 from dadeum.core.run import write_text
 from dadeum.core.words import Words, wording
 from dadeum.evaluation.comparison import table, words
 from dadeum.evaluation.comparison.several import Comparison
-from dadeum.evaluation.scores import Measured
 
 _PACKAGE = "dadeum.evaluation.comparison"
 _MARKDOWN = {"\\": "\\\\", "&": "&amp;", "<": "&lt;", ">": "&gt;"} | {mark: f"\\{mark}" for mark in "|`[*~"}

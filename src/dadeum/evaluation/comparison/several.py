@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from dadeum.core.errors import RunError
+from dadeum.core.measured import Measured
 from dadeum.core.run import Run, read_json
 from dadeum.evaluation.answers.compare import read_judged as read_answers
 from dadeum.evaluation.answers.scores import AnswerScores, Better
@@ -24,7 +25,6 @@ from dadeum.evaluation.decide.scores import Scores
 from dadeum.evaluation.retrieve.compare import read_judged as read_rankings
 from dadeum.evaluation.retrieve.compare import require_same_corpus
 from dadeum.evaluation.retrieve.scores import RetrievalScores
-from dadeum.evaluation.scores import Measured
 
 _PER_PAIR = 100
 """Draws for each pair that is tested: the least p there can be must stay below 0.05 when it is corrected."""

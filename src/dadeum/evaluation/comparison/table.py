@@ -10,13 +10,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from dadeum.core.measured import Measured
 from dadeum.core.words import MISSING, Words, duration, number, percent, plain, wording, wording_or
 from dadeum.evaluation.answers.words import change, figure, figure_interval, metric_name
 from dadeum.evaluation.comparison.entrants import Cost
 from dadeum.evaluation.comparison.several import AgainstBest, Baseline, Comparison
 from dadeum.evaluation.report_words import interval, p_value, system_name
 from dadeum.evaluation.retrieve.words import metric_name as of_rankings
-from dadeum.evaluation.scores import Measured
 
 Kind = Literal["chosen", "equal", "worse", "baseline"]
 

@@ -17,13 +17,13 @@ from typing import Literal
 
 from dadeum.core.errors import RunError
 from dadeum.core.examples import Example, read_examples
+from dadeum.core.measured import Part
 from dadeum.core.run import Run, read_json
 from dadeum.documents.stored import read_chunks
 from dadeum.evaluation.answers.compare import read_judged
 from dadeum.evaluation.answers.scores import AnswerSample
 from dadeum.evaluation.comparison.entrants import names_of
 from dadeum.evaluation.comparison.same_rows import require_same_rows
-from dadeum.evaluation.scores import Part
 from dadeum.tasks import answer
 
 TASKS = ("chat", "summarize", "answer")

@@ -14,10 +14,10 @@ from typing import Literal
 import numpy as np
 
 from dadeum.core.errors import DataError
+from dadeum.core.measured import Part
 from dadeum.evaluation.agreement import cohen_kappa, krippendorff_alpha, sign_test
 from dadeum.evaluation.comparison.votes import Key, KeyRow, row_hash
 from dadeum.evaluation.comparison.votes_files import VOTE, read_cells, vote_words
-from dadeum.evaluation.scores import Part
 
 _Z = 1.959963984540054
 """Of a 95 % interval."""

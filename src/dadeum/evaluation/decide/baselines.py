@@ -13,10 +13,10 @@ from typing import Any
 import numpy as np
 
 from dadeum.core.examples import Example
+from dadeum.core.measured import Notice
 from dadeum.core.task import Decide
 from dadeum.evaluation.decide.calibration import calibrate
 from dadeum.evaluation.decide.scorers import Answers
-from dadeum.evaluation.scores import Notice
 
 CLASSICAL = ("majority", "tfidf")
 _LEAST_PROBABILITY = 1e-12

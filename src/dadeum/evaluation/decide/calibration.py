@@ -10,8 +10,9 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from dadeum.core.measured import Notice
 from dadeum.evaluation.decide.scores import Calibration, Reliability
-from dadeum.evaluation.scores import Bin, Notice
+from dadeum.evaluation.scores import Bin
 
 NUM_BINS = 10
 LOWEST_TEMPERATURE = 0.05

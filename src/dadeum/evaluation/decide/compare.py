@@ -12,6 +12,7 @@ from typing import Literal
 import numpy as np
 
 from dadeum.core.errors import RunError
+from dadeum.core.measured import Measured
 from dadeum.core.messages import text
 from dadeum.core.run import Run, read_jsonl
 from dadeum.core.stats import PairedTest, mcnemar
@@ -20,7 +21,6 @@ from dadeum.evaluation.decide.facts import read_scores
 from dadeum.evaluation.decide.scorers import Resampling, differences
 from dadeum.evaluation.decide.scores import Comparison, Sample, Scores
 from dadeum.evaluation.report_words import p_value, points, rate, signed
-from dadeum.evaluation.scores import Measured
 
 SIGNIFICANT = 0.05
 Outcome = Literal["better", "as_good", "worse"]

@@ -14,6 +14,7 @@ import numpy as np
 
 from dadeum.core.errors import ModelError
 from dadeum.core.examples import SPLITS, Example
+from dadeum.core.measured import Notice
 from dadeum.core.progress import Progress, counter, silent
 from dadeum.core.recipe import Recipe
 from dadeum.core.run import Run, atomic, file_hash, fingerprint, write_json, write_jsonl
@@ -32,7 +33,6 @@ from dadeum.evaluation.decide.rows import (
 )
 from dadeum.evaluation.decide.scorers import Answers, Resampling, score_system
 from dadeum.evaluation.decide.scores import Calibration, Scores, SystemScores
-from dadeum.evaluation.scores import Notice
 from dadeum.models.engines import Engine, load_decider
 from dadeum.tasks import decide
 

@@ -10,13 +10,13 @@ import numpy as np
 
 from dadeum.core.errors import DataError
 from dadeum.core.examples import SPLITS, Example, read_examples
+from dadeum.core.measured import Notice
 from dadeum.core.recipe import Recipe
 from dadeum.core.run import Run
 from dadeum.core.task import Decide
 from dadeum.evaluation.decide.baselines import gold_of
 from dadeum.evaluation.decide.scorers import Answers
 from dadeum.evaluation.decide.scores import Generation, Sample
-from dadeum.evaluation.scores import Notice
 from dadeum.tasks import decide
 
 _INVALID_SHOWN = 3

@@ -10,10 +10,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from dadeum.core.measured import Measured
 from dadeum.core.stats import Interval, bootstrap_counts
 from dadeum.evaluation.decide.calibration import brier, reliability
 from dadeum.evaluation.decide.scores import ClassScores, SystemScores
-from dadeum.evaluation.scores import Measured
 
 CURVE_POINTS = 200
 

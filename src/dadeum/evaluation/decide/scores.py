@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from dadeum.evaluation.scores import Bin, Gate, Measured, Notice, Part
+from dadeum.core.measured import Measured, Notice, Part
+from dadeum.evaluation.scores import Bin, Gate
 
 
 class ClassScores(Part):

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from dadeum.core.measured import Measured
 from dadeum.core.recipe import Recipe
 from dadeum.core.words import Words, percent, plain, rows
 from dadeum.evaluation.cautions import Verdict, cautions, not_measured
@@ -24,7 +25,6 @@ from dadeum.evaluation.report_words import (
     short_name,
     system_name,
 )
-from dadeum.evaluation.scores import Measured
 
 
 @dataclass(frozen=True)

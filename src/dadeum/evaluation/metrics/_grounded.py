@@ -15,10 +15,10 @@ import numpy as np
 from dadeum.core.examples import Example, answer_of
 from dadeum.core.korean import nfc
 from dadeum.core.korean_quantities import quantities
+from dadeum.core.measured import Notice
 from dadeum.core.morphemes import morphemes
 from dadeum.core.task import Answer
 from dadeum.evaluation.asked import Asked
-from dadeum.evaluation.scores import Notice
 from dadeum.tasks import answer
 
 SIGNATURE = "citations:left-out|numbers:by-value|rows:answerable"

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Literal
 
+from dadeum.core.letters import tidy
 from dadeum.core.rouge import Rouge, rouge_many, words
 from dadeum.evaluation.asked import Asked
-from dadeum.evaluation.metrics._texts import tidy
 from dadeum.tasks.summarize import references
 
 Better = Literal["higher", "lower", "neither"]

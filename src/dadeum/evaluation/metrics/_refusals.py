@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 from functools import cache
 
+from dadeum.core.letters import tidy
 from dadeum.core.task import Answer
-from dadeum.evaluation.metrics._texts import tidy, word_list
+from dadeum.evaluation.metrics._texts import word_list
 from dadeum.tasks.answer import is_refusal, split_citations
 
 _SENTENCE = re.compile(r"[^.!?。\n]+")

@@ -1,10 +1,8 @@
-"""What several figures need to know of a text: its letters, its words, what was taught."""
+"""What several figures need to know of a text: its words, what was taught."""
 
 from __future__ import annotations
 
 import random
-import re
-import unicodedata
 from collections.abc import Sequence
 from functools import cache
 from importlib import resources
@@ -13,34 +11,10 @@ from typing import Any
 import yaml
 
 from dadeum.core.examples import Example, answer_of
+from dadeum.core.letters import tidy
 
 _BUDGET_CHARACTERS = 200_000
 """Training answers read to learn what is usual: two or three seconds of Kiwi, and some thousand answers."""
-_HANGUL = re.compile(r"[\u1100-\u11ff\u3131-\u318e\uac00-\ud7a3]")
-_CODE = re.compile(
-    r"```.*?(?:```|\Z)|`[^`\n]*`|https?://\S+|www\.\S+|(?<![\w.+-])[\w.+-]+@[\w-]+\.[\w.-]+", re.DOTALL | re.ASCII
-)
-
-
-def tidy(text: str) -> str:
-    """Composed (NFC) and without space at the ends."""
-    return unicodedata.normalize("NFC", text).strip()
-
-
-def without_code(text: str) -> str:
-    """Code, links and addresses as a space."""
-    return _CODE.sub(" ", text)
-
-
-def letters(text: str) -> tuple[int, int]:
-    """(Hangul letters, all letters)."""
-    return len(_HANGUL.findall(text)), sum(character.isalpha() for character in text)
-
-
-def is_korean(text: str) -> bool:
-    """More than half of its letters are Hangul."""
-    hangul, total = letters(text)
-    return 2 * hangul > total
 
 
 def question_of(row: Example) -> str:

@@ -11,13 +11,13 @@ import numpy as np
 
 from dadeum.core.korean import nfc
 from dadeum.core.korean_quantities import quantities, values
+from dadeum.core.letters import tidy
 from dadeum.core.morphemes import morphemes
 from dadeum.core.rouge import is_content
 from dadeum.core.task import Answer
 from dadeum.evaluation.asked import Asked
 from dadeum.evaluation.metrics._grounded import plain_answers, source_of
 from dadeum.evaluation.metrics._refusals import refuses
-from dadeum.evaluation.metrics._texts import tidy
 from dadeum.evaluation.metrics.unsupported import numbers
 from dadeum.tasks import answer
 

@@ -10,11 +10,11 @@ from __future__ import annotations
 import numpy as np
 
 from dadeum.core.errors import ModelError
+from dadeum.core.letters import tidy
+from dadeum.core.measured import Notice
 from dadeum.evaluation.asked import Asked
 from dadeum.evaluation.metrics._encoder import Encoder, load_encoder
 from dadeum.evaluation.metrics._references import references_of
-from dadeum.evaluation.metrics._texts import tidy
-from dadeum.evaluation.scores import Notice
 
 TASKS = ("summarize", "answer")
 BETTER = "higher"

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from dadeum.core.letters import tidy
+from dadeum.core.measured import Notice
 from dadeum.evaluation.asked import Asked
 from dadeum.evaluation.metrics._references import Better, references_of
-from dadeum.evaluation.metrics._texts import tidy
-from dadeum.evaluation.scores import Notice
 
 if TYPE_CHECKING:
     from sacrebleu.metrics.bleu import BLEU

@@ -11,9 +11,9 @@ from collections import Counter
 
 import numpy as np
 
+from dadeum.core.letters import tidy
 from dadeum.evaluation.asked import Asked
 from dadeum.evaluation.metrics._references import references_of
-from dadeum.evaluation.metrics._texts import tidy
 
 TASKS = ("summarize", "answer")
 BETTER = "higher"

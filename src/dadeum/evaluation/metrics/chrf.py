@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from dadeum.core.examples import answer_of
+from dadeum.core.letters import tidy
 from dadeum.evaluation.asked import Asked
-from dadeum.evaluation.metrics._texts import tidy
 
 if TYPE_CHECKING:
     from sacrebleu.metrics.chrf import CHRF

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import numpy as np
 
+from dadeum.core.letters import tidy
 from dadeum.evaluation.asked import Asked
 from dadeum.evaluation.metrics._references import Better, references_of
-from dadeum.evaluation.metrics._texts import tidy
 
 TASKS = ("summarize", "answer")
 FIGURES: dict[str, Better] = {"chrf_pp": "higher"}

@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import numpy as np
 
+from dadeum.core.letters import tidy
 from dadeum.core.rouge import words
 from dadeum.evaluation.asked import Asked
 from dadeum.evaluation.metrics._references import Better
-from dadeum.evaluation.metrics._texts import tidy
 
 TASKS = ("summarize",)
 FIGURES: dict[str, Better] = {"copied": "neither", "coverage": "neither", "density": "neither"}

@@ -10,13 +10,13 @@ from __future__ import annotations
 import numpy as np
 
 from dadeum.core.korean import nfc
+from dadeum.core.letters import tidy
 from dadeum.core.morphemes import kiwi, morphemes
 from dadeum.core.rouge import is_content
 from dadeum.core.task import Answer
 from dadeum.evaluation.asked import Asked
 from dadeum.evaluation.metrics._grounded import plain_answers, source_of
 from dadeum.evaluation.metrics._refusals import refuses
-from dadeum.evaluation.metrics._texts import tidy
 from dadeum.evaluation.metrics.unsupported import names, numbers
 
 TASKS = ("answer",)

@@ -10,9 +10,10 @@ import re
 import numpy as np
 
 from dadeum.core.examples import answer_of
+from dadeum.core.letters import is_korean, letters, tidy, without_code
+from dadeum.core.measured import Notice
 from dadeum.evaluation.asked import Asked
-from dadeum.evaluation.metrics._texts import is_korean, letters, taught_sample, tidy, without_code
-from dadeum.evaluation.scores import Notice
+from dadeum.evaluation.metrics._texts import taught_sample
 
 TASKS = ("chat", "summarize", "answer")
 BETTER = "lower"

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from dadeum.core.examples import answer_of
+from dadeum.core.letters import tidy
 from dadeum.evaluation.asked import Asked
-from dadeum.evaluation.metrics._texts import tidy
 
 TASKS = ("chat", "summarize", "answer")
 BETTER = "neither"

@@ -15,9 +15,10 @@ from functools import cache, lru_cache
 import numpy as np
 
 from dadeum.core.examples import Example, answer_of
+from dadeum.core.letters import is_korean, letters, tidy
+from dadeum.core.measured import Notice
 from dadeum.evaluation.asked import Asked
-from dadeum.evaluation.metrics._texts import is_korean, letters, question_of, taught_sample, tidy, word_list
-from dadeum.evaluation.scores import Notice
+from dadeum.evaluation.metrics._texts import question_of, taught_sample, word_list
 
 TASKS = ("chat",)
 BETTER = "higher"

@@ -11,10 +11,10 @@ import re
 
 import numpy as np
 
+from dadeum.core.letters import tidy
 from dadeum.core.loops import MIN_ROUNDS, loops
+from dadeum.core.measured import Notice
 from dadeum.evaluation.asked import Asked
-from dadeum.evaluation.metrics._texts import tidy
-from dadeum.evaluation.scores import Notice
 
 TASKS = ("chat", "summarize", "answer")
 BETTER = "lower"

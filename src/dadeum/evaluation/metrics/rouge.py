@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import numpy as np
 
+from dadeum.core.measured import Notice
 from dadeum.core.rouge import Rouge
 from dadeum.core.rouge import signature as signature_of
 from dadeum.evaluation.asked import Asked
 from dadeum.evaluation.metrics._references import Better, rouges, several
-from dadeum.evaluation.scores import Notice
 
 TASKS = ("summarize", "answer")
 BY_VALUE = True

@@ -10,9 +10,9 @@ import numpy as np
 
 from dadeum.core.errors import MissingExtra, ModelError
 from dadeum.core.examples import answer_of
+from dadeum.core.letters import is_korean, tidy
+from dadeum.core.measured import Notice
 from dadeum.evaluation.asked import Asked
-from dadeum.evaluation.metrics._texts import is_korean, tidy
-from dadeum.evaluation.scores import Notice
 from dadeum.models.embed import Embedder, load_embedder
 
 TASKS = ("chat", "answer")

@@ -11,11 +11,12 @@ from functools import lru_cache
 
 import numpy as np
 
+from dadeum.core.letters import tidy
+from dadeum.core.measured import Notice
 from dadeum.core.speech import PLAIN, POLITE, SOLILOQUY, Level, Sentence, analyse
 from dadeum.core.task import Answer, Chat, Summarize
 from dadeum.evaluation.asked import Asked
-from dadeum.evaluation.metrics._texts import taught_sample, tidy
-from dadeum.evaluation.scores import Notice
+from dadeum.evaluation.metrics._texts import taught_sample
 
 TASKS = ("chat", "summarize", "answer")
 BETTER = "higher"

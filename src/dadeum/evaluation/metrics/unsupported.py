@@ -16,13 +16,13 @@ from dadeum.core.findings import Span
 from dadeum.core.korean import MASK, nfc
 from dadeum.core.korean_names import people
 from dadeum.core.korean_quantities import quantities, values
+from dadeum.core.letters import tidy
+from dadeum.core.measured import Notice
 from dadeum.core.morphemes import MASKED, morphemes
 from dadeum.core.task import Answer
 from dadeum.evaluation.asked import Asked
 from dadeum.evaluation.metrics._grounded import plain_answers, source_of
 from dadeum.evaluation.metrics._references import Better
-from dadeum.evaluation.metrics._texts import tidy
-from dadeum.evaluation.scores import Notice
 
 TASKS = ("summarize", "answer")
 GROUNDED = True

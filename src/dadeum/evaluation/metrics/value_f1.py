@@ -10,11 +10,11 @@ from collections import Counter
 import numpy as np
 
 from dadeum.core.korean_quantities import quantities
+from dadeum.core.letters import tidy
 from dadeum.core.morphemes import morphemes
 from dadeum.evaluation.asked import Asked
 from dadeum.evaluation.metrics._grounded import digits
 from dadeum.evaluation.metrics._references import references_of
-from dadeum.evaluation.metrics._texts import tidy
 from dadeum.evaluation.metrics.char_f1 import letters_of
 
 TASKS = ("answer",)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from dadeum.core.measured import Measured
 from dadeum.core.progress import Progress, silent
 from dadeum.core.recipe import Recipe
 from dadeum.core.run import Run, file_hash, write_json, write_jsonl
@@ -32,7 +33,6 @@ from dadeum.evaluation.retrieve.scores import (
     beside_bm25,
 )
 from dadeum.evaluation.retrieve.search import Searched, Tuned, by_base, by_tuned, by_words
-from dadeum.evaluation.scores import Measured
 from dadeum.retrieval.hybrid import DEPTH, Fusion, best_fusion, combined, is_above
 from dadeum.retrieval.ranking import Ranking
 

@@ -12,11 +12,11 @@ from functools import cached_property
 
 import numpy as np
 
+from dadeum.core.measured import Measured
 from dadeum.core.stats import Interval
 from dadeum.evaluation.answers.figures import outcome_of
 from dadeum.evaluation.answers.scores import Better, Difference
 from dadeum.evaluation.retrieve.scores import SHOWN
-from dadeum.evaluation.scores import Measured
 from dadeum.retrieval.figures import KS, NAMES, figures
 
 PerQuestion = dict[str, np.ndarray]

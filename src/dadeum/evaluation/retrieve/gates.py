@@ -8,10 +8,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from dadeum.core.errors import RecipeError
+from dadeum.core.measured import Measured
 from dadeum.core.recipe import Recipe
 from dadeum.evaluation.conditions import judged_gates, problems_of_gates
 from dadeum.evaluation.retrieve.figures import metrics
-from dadeum.evaluation.scores import Gate, Measured
+from dadeum.evaluation.scores import Gate
 
 OURS = ("tuned", "tuned_hybrid")
 

@@ -7,12 +7,12 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from dadeum.core.letters import is_korean
+from dadeum.core.measured import Notice
 from dadeum.core.recipe import Recipe
 from dadeum.core.task import Retrieve
-from dadeum.evaluation.metrics._texts import is_korean
 from dadeum.evaluation.retrieve.questions import Asked, Corpus, Questions
 from dadeum.evaluation.retrieve.scores import Cut, Hybrid
-from dadeum.evaluation.scores import Notice
 from dadeum.models.embed import EMBEDDERS, embedder_tokenizer, text_limit
 from dadeum.tasks.retrieve import chunk_text, query_text
 

@@ -10,8 +10,9 @@ from typing import Literal
 
 from pydantic import Field
 
+from dadeum.core.measured import Measured, Notice, Part
 from dadeum.evaluation.answers.scores import Better, Difference
-from dadeum.evaluation.scores import Gate, Measured, Notice, Part
+from dadeum.evaluation.scores import Gate
 
 Method = Literal["ranks", "scores"]
 Served = Literal["tuned", "tuned_hybrid"]

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from dadeum.core.measured import Measured
 from dadeum.core.pages import printable
 from dadeum.core.words import Words
 from dadeum.evaluation.answers.scores import Difference
@@ -16,7 +17,6 @@ from dadeum.evaluation.report_words import rate, say, short_name, system_name
 from dadeum.evaluation.retrieve.facts import RetrievalFacts
 from dadeum.evaluation.retrieve.scores import MAIN, RetrievalScores
 from dadeum.evaluation.retrieve.words import count, joined, metric_name
-from dadeum.evaluation.scores import Measured
 
 ROLES = {"before": "base_model", "after": "tuned", "hybrid": "tuned_hybrid", "baseline": "bm25"}
 BESIDE = "recall@5"

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from dadeum.core.measured import Measured
 from dadeum.core.pages import printable, visible
 from dadeum.core.words import Html, Words
 from dadeum.evaluation.answers.scores import Difference
@@ -17,7 +18,6 @@ from dadeum.evaluation.retrieve.facts import RetrievalFacts
 from dadeum.evaluation.retrieve.figures import reciprocal
 from dadeum.evaluation.retrieve.scores import MAIN, SHOWN, Hybrid, PartScores, RetrievalSample, RetrievalScores
 from dadeum.evaluation.retrieve.words import joined, metric_meaning, metric_name, part_name
-from dadeum.evaluation.scores import Measured
 
 ORDER = ("tuned_hybrid", "tuned", "bm25", "base_hybrid", "base_model")
 OF_PARTS = (MAIN, "recall@1", "recall@5")

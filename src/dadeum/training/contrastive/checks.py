@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from typing import Any
 
 from dadeum.core.errors import MissingExtra, ModelError, RecipeError
-from dadeum.core.recipe import QLora, Recipe
+from dadeum.core.model import QLora
+from dadeum.core.recipe import Recipe
 from dadeum.core.stages import Contrastive
 from dadeum.core.task import Retrieve
 from dadeum.models.embed import EMBEDDERS, check_max_seq_length, embedder_config

@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from dadeum.core.errors import ModelError
-from dadeum.core.recipe import Lora, Recipe
+from dadeum.core.model import Lora
+from dadeum.core.recipe import Recipe
 from dadeum.core.task import Retrieve
 from dadeum.models.embed import load_sentence_model
 from dadeum.tasks.retrieve import chunk_text, query_text

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from dadeum.core.errors import DataError, ModelError
-from dadeum.core.recipe import NoAdapter
+from dadeum.core.model import NoAdapter
 from dadeum.core.run import write_text
 from dadeum.models.embed import Embedder
 from dadeum.models.memory import fenced

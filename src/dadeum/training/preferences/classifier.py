@@ -14,7 +14,8 @@ from typing import Any
 
 from dadeum.core.errors import ModelError
 from dadeum.core.messages import text
-from dadeum.core.recipe import NoAdapter, QLora, Recipe
+from dadeum.core.model import NoAdapter, QLora
+from dadeum.core.recipe import Recipe
 from dadeum.models.load import load_base, load_trained, lora_config
 from dadeum.models.precision import Precision
 from dadeum.models.render import Renderer

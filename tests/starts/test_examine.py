@@ -5,11 +5,11 @@ import json
 import pytest
 
 from dadeum.core.errors import DataError, RecipeError
-from dadeum.core.recipe import Model
-from dadeum.evaluation.starts.examine import Limits, examine
-from dadeum.evaluation.starts.result import Starts
-from dadeum.evaluation.starts.words import sentences
-from tests.evaluation.starts.conftest import DOTTED, PROMPTS, VARIED, recipe_of, turns
+from dadeum.core.model import Model
+from dadeum.starts.examine import Limits, examine
+from dadeum.starts.result import Starts
+from dadeum.starts.words import sentences
+from tests.starts.conftest import DOTTED, PROMPTS, VARIED, recipe_of, turns
 
 ASKED = turns(PROMPTS)
 
@@ -35,7 +35,7 @@ def test_a_model_that_was_taught_a_warning_first_is_collapsed(warned):
     # Half of all syllables share this first byte: it must not count as a word.
     assert found.model.first.top == "<EC>"
     assert "top_token" not in signals(found)
-    assert "evaluate.starts.notice.silent" in {notice.key for notice in found.notices}
+    assert "starts.notice.silent" in {notice.key for notice in found.notices}
 
 
 def test_a_model_that_was_taught_dots_first_is_collapsed_and_its_data_are_named(dotted):
@@ -67,9 +67,9 @@ def test_the_base_stands_beside_an_adapter_that_changed_nothing(tiny_llama, tmp_
     assert found.divergence == pytest.approx(0, abs=1e-6)
     assert found.base.first.entropy == pytest.approx(found.model.first.entropy, abs=1e-4)
     assert found.base_verdict == "collapsed"
-    assert ("evaluate.progress.starts.base_model", len(ASKED), len(ASKED)) in told
-    assert ("evaluate.progress.answers.tuned", 4, 4) in told
-    assert {notice.key for notice in found.notices} == {"evaluate.starts.notice.sample"}
+    assert ("starts.progress.base_model", len(ASKED), len(ASKED)) in told
+    assert ("starts.progress.answers.tuned", 4, 4) in told
+    assert {notice.key for notice in found.notices} == {"starts.notice.sample"}
     alone = examine(recipe, tmp_path / "adapter", ASKED, base=False, limits=limits)
     assert alone.base is None and alone.divergence is None and alone.base_verdict is None
 
@@ -82,7 +82,7 @@ def test_it_is_written_and_read_back_and_said_in_both_languages(tiny_llama):
     assert again == found
     assert len(sentences(found, "ko")) == len(sentences(found, "en"))
     assert {notice.key for notice in found.notices} == {
-        "evaluate.starts.notice.few_prompts", "evaluate.starts.notice.repeated"
+        "starts.notice.few_prompts", "starts.notice.repeated"
     }  # fmt: skip
     assert found.num_prompts == 3
 
@@ -98,7 +98,7 @@ def test_it_is_written_and_read_back_and_said_in_both_languages(tiny_llama):
 def test_prompts_that_ask_nothing_are_refused(tiny_llama, prompts, key):
     with pytest.raises(DataError) as error:
         examine(recipe_of(tiny_llama), None, prompts)
-    assert error.value.key == f"evaluate.starts.{key}"
+    assert error.value.key == f"starts.{key}"
 
 
 def test_decisions_and_encoder_decoders_are_refused(tiny_llama, tmp_path):
@@ -110,4 +110,4 @@ def test_decisions_and_encoder_decoders_are_refused(tiny_llama, tmp_path):
     recipe = recipe_of(save_bart(tmp_path), task={"type": "summarize", "instruction": ""})
     with pytest.raises(RecipeError) as error:
         examine(recipe, None, ASKED)
-    assert error.value.key == "evaluate.starts.no_decoder"
+    assert error.value.key == "starts.no_decoder"

@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from dadeum.evaluation.scores import Measured, Notice, Part
+from dadeum.core.measured import Measured, Notice, Part
 
 State = Literal["healthy", "at_risk", "collapsed"]
 SCHEMA = 1

@@ -6,13 +6,13 @@ from typing import Any
 
 import pytest
 
-from dadeum.evaluation.scores import Measured
-from dadeum.evaluation.starts.examine import TAUGHT_ANSWERS, _drift, _lessons, _sampled
-from dadeum.evaluation.starts.openings import drift, first_sentence, openings
-from dadeum.evaluation.starts.result import FirstTokens, Side
-from dadeum.evaluation.starts.verdict import RULES, judge
+from dadeum.core.measured import Measured
 from dadeum.models.writing import Written
-from tests.evaluation.starts.conftest import recipe_of
+from dadeum.starts.examine import TAUGHT_ANSWERS, _drift, _lessons, _sampled
+from dadeum.starts.openings import drift, first_sentence, openings
+from dadeum.starts.result import FirstTokens, Side
+from dadeum.starts.verdict import RULES, judge
+from tests.starts.conftest import recipe_of
 
 NOUNS = (
     "사과",
@@ -44,7 +44,7 @@ def exact(value: float) -> Measured:
 
 
 def opened(answers: list[str], finished: bool = True) -> Any:
-    return openings([Written(answer, finished) for answer in answers], recipe_of("x"), 0)
+    return openings([Written(answer, finished) for answer in answers], 0)
 
 
 def side(answers: list[str] = HEALTHY, **first: Any) -> Side:

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from dadeum.core.recipe import Render
-from dadeum.evaluation.starts.first_tokens import bits, divergence, measured
-from dadeum.evaluation.starts.tokens import KINDS, kind_of_text, kinds, shown
 from dadeum.models.render import Renderer
+from dadeum.starts.first_tokens import bits, divergence, measured
+from dadeum.starts.tokens import KINDS, kind_of_text, kinds, shown
 
 
 @pytest.mark.parametrize(
@@ -63,7 +63,7 @@ def test_first_token_probabilities_equal_an_unbatched_pass(tiny_llama):
 
     from dadeum.models.engines import load_engine
     from dadeum.models.first_token import first_token_log_probs
-    from tests.evaluation.starts.conftest import recipe_of, turns
+    from tests.starts.conftest import recipe_of, turns
 
     engine = load_engine(recipe_of(tiny_llama), None)
     # Long enough a common beginning to be computed once, and lengths that need padding.

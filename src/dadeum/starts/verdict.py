@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from dadeum.evaluation.scores import Measured
-from dadeum.evaluation.starts.result import Common, FirstTokens, Openings, Reason, Side, State
+from dadeum.core.measured import Measured
+from dadeum.starts.result import Common, FirstTokens, Openings, Reason, Side, State
 
 MIN_PROMPTS = 20
 """Fewer say little: one odd answer of ten is a tenth."""

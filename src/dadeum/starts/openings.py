@@ -11,19 +11,17 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from dadeum.core.endings import breaks_off
 from dadeum.core.korean import MASK, masked
 from dadeum.core.korean_phrases import listed_phrase
+from dadeum.core.letters import letters, tidy
 from dadeum.core.loops import loops
-from dadeum.core.recipe import Recipe
+from dadeum.core.measured import Measured
 from dadeum.core.speech import PLAIN, POLITE, Level, analyse
-from dadeum.evaluation.asked import Asked
-from dadeum.evaluation.metrics import unfinished
-from dadeum.evaluation.metrics._texts import letters, tidy
-from dadeum.evaluation.scores import Measured
-from dadeum.evaluation.starts.first_tokens import measured
-from dadeum.evaluation.starts.result import Common, Openings
-from dadeum.evaluation.starts.tokens import kind_of_text
 from dadeum.models.writing import Written
+from dadeum.starts.first_tokens import measured
+from dadeum.starts.result import Common, Openings
+from dadeum.starts.tokens import kind_of_text
 
 MIN_SHARED_ANSWERS = 3
 """Answers that begin with one sentence before it is a stock phrase of theirs, and at least MIN_SHARED of all."""
@@ -47,7 +45,7 @@ _SPOKEN: frozenset[Level] = POLITE | PLAIN | {"hage"}
 _REPLACEMENT = "\ufffd"
 
 
-def openings(answers: Sequence[Written], recipe: Recipe, seed: int) -> Openings:
+def openings(answers: Sequence[Written], seed: int) -> Openings:
     """Figures of answers; those that the limit cut inside their reasoning have shown no beginning yet."""
     thinking = [_THINKS.match(answer.text) is not None for answer in answers]
     answers = [answer for answer, thinks in zip(answers, thinking, strict=True) if not thinks]
@@ -69,7 +67,7 @@ def openings(answers: Sequence[Written], recipe: Recipe, seed: int) -> Openings:
         boilerplate=measured(stock, seed),
         warnings=measured([kind == "warning" for kind in kinds], seed),
         loops=measured([bool(loops(text)) for text in texts], seed),
-        unfinished=_unfinished(whole, recipe, seed),
+        unfinished=_unfinished(whole, seed),
         cut_off=measured([not answer.finished for answer in answers], seed),
         levels=levels,
         num_told=num_told,
@@ -122,8 +120,8 @@ def _stock(text: str, sentence: str) -> str | None:
     return found[2] if found and found[0] <= max(len(sentence), _NEAR) else None
 
 
-def _unfinished(texts: list[str], recipe: Recipe, seed: int) -> Measured | None:
-    found = unfinished.per_row(Asked(recipe, [], texts, []))
+def _unfinished(texts: list[str], seed: int) -> Measured | None:
+    found = breaks_off(texts)
     told = found[~np.isnan(found)]
     return measured(told, seed) if len(told) >= MIN_WHOLE else None
 

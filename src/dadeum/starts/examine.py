@@ -14,16 +14,17 @@ from typing import Literal
 
 from dadeum.core.errors import DataError, RecipeError
 from dadeum.core.examples import Turn
+from dadeum.core.measured import Notice
+from dadeum.core.model import Model
 from dadeum.core.progress import Progress, counter, silent
-from dadeum.core.recipe import Model, Recipe
-from dadeum.evaluation.scores import Notice
-from dadeum.evaluation.starts.first_tokens import Distribution, divergence, first_tokens
-from dadeum.evaluation.starts.openings import drift, openings
-from dadeum.evaluation.starts.result import Openings, Side, Starts
-from dadeum.evaluation.starts.verdict import MIN_PROMPTS, MIN_TOLD, is_silent, judge
+from dadeum.core.recipe import Recipe
 from dadeum.models.engines import load_engine
 from dadeum.models.seq2seq_engine import Seq2SeqEngine
 from dadeum.models.writing import Written
+from dadeum.starts.first_tokens import Distribution, divergence, first_tokens
+from dadeum.starts.openings import drift, openings
+from dadeum.starts.result import Openings, Side, Starts
+from dadeum.starts.verdict import MIN_PROMPTS, MIN_TOLD, is_silent, judge
 
 Prompt = list[Turn]
 TAUGHT_ANSWERS = 500
@@ -57,7 +58,7 @@ def examine(
     """
     recipe = subject if isinstance(subject, Recipe) else _bare(subject)
     if recipe.task.type in ("decide", "retrieve"):
-        raise RecipeError("evaluate.starts.no_free_answers", task=recipe.task.type)
+        raise RecipeError("starts.no_free_answers", task=recipe.task.type)
     distinct = _distinct(prompts)
     tuned, ours = _side(recipe, weights, distinct, limits, progress, "tuned")
     compared = base and weights is not None
@@ -98,10 +99,10 @@ def _bare(model: Model) -> Recipe:
 def _distinct(prompts: Sequence[Prompt]) -> list[Prompt]:
     """Each prompt once: the same question asked again says the same again."""
     if not prompts:
-        raise DataError("evaluate.starts.no_prompts")
+        raise DataError("starts.no_prompts")
     for number, prompt in enumerate(prompts, start=1):
         if not prompt or prompt[-1]["role"] != "user" or not prompt[-1]["content"].strip():
-            raise DataError("evaluate.starts.no_question", number=number)
+            raise DataError("starts.no_question", number=number)
     keys = [tuple((turn["role"], turn["content"]) for turn in prompt) for prompt in prompts]
     return list(dict(zip(keys, prompts, strict=True)).values())
 
@@ -112,13 +113,13 @@ def _side(
     """One model, loaded and freed again."""
     with closing(load_engine(recipe, weights)) as engine:
         if isinstance(engine, Seq2SeqEngine):
-            raise RecipeError("evaluate.starts.no_decoder", base=recipe.model.base)
-        count = counter(progress, f"evaluate.progress.starts.{who}", len(prompts))
+            raise RecipeError("starts.no_decoder", base=recipe.model.base)
+        count = counter(progress, f"starts.progress.{who}", len(prompts))
         first = first_tokens(engine, prompts, limits.batch_size, recipe.seed, count)
         asked = _evenly(prompts, limits.answers)
-        count = counter(progress, f"evaluate.progress.answers.{who}", len(asked))
+        count = counter(progress, f"starts.progress.answers.{who}", len(asked))
         written = engine.write(asked, limits.max_new_tokens, limits.batch_size, count)
-    return Side(first=first.figures, answers=openings(written, recipe, recipe.seed)), first
+    return Side(first=first.figures, answers=openings(written, recipe.seed)), first
 
 
 def _lessons(taught: Sequence[str], recipe: Recipe) -> Openings | None:
@@ -126,13 +127,13 @@ def _lessons(taught: Sequence[str], recipe: Recipe) -> Openings | None:
     if not taught:
         return None
     drawn = random.Random(recipe.seed).sample(list(taught), min(len(taught), TAUGHT_ANSWERS))
-    return openings([Written(answer, True) for answer in drawn], recipe, recipe.seed)
+    return openings([Written(answer, True) for answer in drawn], recipe.seed)
 
 
 def _sampled(lessons: Openings | None, num: int) -> list[Notice]:
     if lessons is None or num <= TAUGHT_ANSWERS:
         return []
-    return [Notice(key="evaluate.starts.notice.taught_sample", values={"num": TAUGHT_ANSWERS, "total": num})]
+    return [Notice(key="starts.notice.taught_sample", values={"num": TAUGHT_ANSWERS, "total": num})]
 
 
 def _evenly(prompts: list[Prompt], num: int) -> list[Prompt]:
@@ -157,12 +158,12 @@ def _notices(side: Side, num: int, num_given: int, num_answered: int) -> list[No
     """What limits the verdict."""
     found = []
     if num < MIN_PROMPTS:
-        found.append(Notice(key="evaluate.starts.notice.few_prompts", values={"num": num, "least": MIN_PROMPTS}))
+        found.append(Notice(key="starts.notice.few_prompts", values={"num": num, "least": MIN_PROMPTS}))
     if num < num_given:
-        found.append(Notice(key="evaluate.starts.notice.repeated", values={"num": num_given - num}))
+        found.append(Notice(key="starts.notice.repeated", values={"num": num_given - num}))
     if num_answered < num:
-        found.append(Notice(key="evaluate.starts.notice.sample", values={"num": num_answered, "total": num}))
+        found.append(Notice(key="starts.notice.sample", values={"num": num_answered, "total": num}))
     if is_silent(side.first):
         shares = {"partial": round(100 * side.first.partial.value), "form": round(100 * side.first.form.value)}
-        found.append(Notice(key="evaluate.starts.notice.silent", values={**shares}))
+        found.append(Notice(key="starts.notice.silent", values={**shares}))
     return found

@@ -2,36 +2,34 @@
 
 from __future__ import annotations
 
+from dadeum.core.measured import Measured
 from dadeum.core.messages import current_language, text
 from dadeum.core.words import percent
-from dadeum.evaluation.scores import Measured
-from dadeum.evaluation.starts.result import Reason, Side, Starts
+from dadeum.starts.result import Reason, Side, Starts
 
 
 def sentences(found: Starts, language: str | None = None) -> list[str]:
     """In `ko` or `en`; the verdict first."""
     language = language or current_language()
-    lines = [text(f"evaluate.starts.verdict.{found.verdict}", language, num=found.num_prompts)]
+    lines = [text(f"starts.verdict.{found.verdict}", language, num=found.num_prompts)]
     lines += [_reason(reason, language) for reason in found.reasons]
     if found.verdict != "healthy" and any(reason.taught for reason in found.reasons):
-        lines.append(text("evaluate.starts.taught", language))
+        lines.append(text("starts.taught", language))
     lines += _side(found.model, "model", language)
     if found.base:
-        lines.append(text(f"evaluate.starts.base.{found.base_verdict}", language))
+        lines.append(text(f"starts.base.{found.base_verdict}", language))
         lines += _side(found.base, "base", language)
     if found.divergence is not None:
-        lines.append(text("evaluate.starts.divergence", language, bits=f"{found.divergence:.2f}"))
+        lines.append(text("starts.divergence", language, bits=f"{found.divergence:.2f}"))
     if found.level_drift is not None:
-        lines.append(
-            text(f"evaluate.starts.drift.{found.level_reference}", language, share=percent(found.level_drift, 0))
-        )
+        lines.append(text(f"starts.drift.{found.level_reference}", language, share=percent(found.level_drift, 0)))
     return lines + [text(notice.key, language, **notice.values) for notice in found.notices]
 
 
 def _reason(reason: Reason, language: str) -> str:
     values = {"share": percent(reason.value, 0), "limit": percent(reason.limit, 0), **reason.values}
-    said = text(f"evaluate.starts.reason.{reason.signal}", language, **values)
-    return said if reason.sure else f"{said} {text('evaluate.starts.unsure', language)}"
+    said = text(f"starts.reason.{reason.signal}", language, **values)
+    return said if reason.sure else f"{said} {text('starts.unsure', language)}"
 
 
 def _side(side: Side, who: str, language: str) -> list[str]:
@@ -45,8 +43,8 @@ def _side(side: Side, who: str, language: str) -> list[str]:
         "num": answers.num,
     }  # fmt: skip
     return [
-        text(f"evaluate.starts.first.{who}", language, **values),
-        text(f"evaluate.starts.answers.{who}", language, **values),
+        text(f"starts.first.{who}", language, **values),
+        text(f"starts.answers.{who}", language, **values),
     ]
 
 

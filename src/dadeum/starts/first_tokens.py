@@ -9,13 +9,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from dadeum.core.examples import Turn
+from dadeum.core.letters import is_korean
+from dadeum.core.measured import Measured
 from dadeum.core.stats import bootstrap_counts
-from dadeum.evaluation.metrics._texts import is_korean
-from dadeum.evaluation.scores import Measured
-from dadeum.evaluation.starts.result import FirstTokens
-from dadeum.evaluation.starts.tokens import KINDS, kinds, shown
 from dadeum.models.engines import Engine
 from dadeum.models.first_token import first_token_log_probs
+from dadeum.starts.result import FirstTokens
+from dadeum.starts.tokens import KINDS, kinds, shown
 
 _SAMPLES = 2000
 
