@@ -261,7 +261,16 @@ def broken_json(text: str, rng: random.Random) -> str | None:
     return rng.choice(forms)
 
 
+def cut_answers(text: str, rng: random.Random) -> str | None:
+    """Cut after any character, or before any word, of its second half."""
+    end = rng.randrange(len(text) // 2, len(text)) if len(text) >= 20 else 0
+    cut = text[:end] if rng.random() < 0.5 else text[: text.rfind(" ", 0, end) + 1]
+    cut = cut.rstrip()
+    return cut if len(cut) >= 10 and cut[-1] not in ".!?~…" else None
+
+
 CORRUPTIONS: dict[str, Corrupt] = {
+    "cut_answers": cut_answers,
     "mojibake": mojibake,
     "nfd": nfd,
     "broken_jamo": broken_jamo,

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from dadeum.cli_data import app
+from dadeum.cli import app
 from dadeum.core.run import read_jsonl
 from tests.corpora import write_files
 from tests.evaluation.judge_server import FakeJudge, serving
@@ -33,7 +33,7 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def run(*arguments: str) -> str:
-    result = CliRunner().invoke(app, [*arguments], catch_exceptions=False)
+    result = CliRunner().invoke(app, ["data", *arguments], catch_exceptions=False)
     assert result.exit_code == 0, result.output
     return " ".join(result.output.split())
 
@@ -64,7 +64,7 @@ def test_drafts_from_documents_keep_their_chunks(here: Path) -> None:
 
 
 def test_nothing_is_sent_unless_somebody_said_where(here: Path) -> None:
-    result = CliRunner().invoke(app, ["draft", "corpus.json", "--out", "qa.jsonl"])
+    result = CliRunner().invoke(app, ["data", "draft", "corpus.json", "--out", "qa.jsonl"])
     assert result.exit_code != 0
     assert getattr(result.exception, "key", "") == "data.builders.no_author"
     assert not (here / "qa.jsonl").exists()

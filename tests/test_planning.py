@@ -99,3 +99,23 @@ def test_a_default_system_text_is_told_of_only_where_it_comes_in(recipe, monkeyp
         file.writelines(json.dumps(row, ensure_ascii=False) + "\n" for row in chats)
     raw = {"task": {"type": "chat"}, "data": {"sources": [{"path": path}]}}
     assert str(surprise) in plan(changed(recipe, **raw)).notes
+
+
+def test_weights_to_go_on_from_are_told_and_those_that_do_not_fit_are_a_problem_once(recipe, tmp_path):
+    import numpy as np
+    from safetensors.numpy import save_file
+
+    shape = {"peft_type": "LORA", "r": 4, "lora_alpha": 8, "lora_dropout": 0.0, "target_modules": ["q_proj", "v_proj"]}
+    (tmp_path / "given").mkdir()
+    (tmp_path / "given" / "adapter_config.json").write_text(json.dumps(shape))
+    save_file({"q_proj.lora_A.weight": np.zeros(2, np.float32)}, tmp_path / "given" / "adapter_model.safetensors")
+
+    def on(start, r):
+        adapter = {"type": "lora", "r": r, "alpha": 8, "targets": ["q_proj", "v_proj"]}
+        return plan(changed(recipe, model=recipe.model.model_dump() | {"adapter": adapter, "start": str(start)}))
+
+    fitting = on(tmp_path / "given", 4)
+    assert fitting.problems == []
+    assert sum(str(tmp_path / "given") in note for note in fitting.notes) == 2  # goes on from it; nobody knows its rows
+    assert [problem.key for problem in on(tmp_path / "given", 8).problems] == ["models.started.other_shape"]
+    assert [problem.key for problem in on(tmp_path / "gone", 4).problems] == ["models.started.no_folder"]

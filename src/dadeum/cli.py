@@ -14,20 +14,22 @@ from typing import Annotated
 
 import typer
 
-from dadeum import __version__, cli_ask, cli_compare, cli_data, cli_index, cli_ship
+from dadeum import __version__, cli_ask, cli_compare, cli_data, cli_doctor, cli_index, cli_make, cli_ship
+from dadeum.continuing import load_continuing
 from dadeum.core.errors import DadeumError, RecipeError
 from dadeum.core.messages import current_language, text
 from dadeum.core.recipe import Recipe
 from dadeum.core.recipe_file import load_recipe, shipped_recipes
 from dadeum.core.run import Run, read_json
-from dadeum.targets import DataFile, Folder, Override, Profile, RecipeName, RunFolder, new_run, reopen
+from dadeum.targets import Adapter, DataFile, Folder, Override, Profile, RecipeName, RunFolder, new_run, reopen
 from dadeum.terminal import bars, out, prepare_models, say, show_error, show_plan
 
 INTERRUPTED = 130
-_WITHOUT_A_RUN = {"data", "export", "push", "models", "index", "ask"}
+_WITHOUT_A_RUN = {"data", "doctor", "export", "push", "models", "index", "ask"}
 """Commands that begin anew when they were stopped: there is no run to resume."""
 app = typer.Typer(no_args_is_help=True, add_completion=False, help=text("cli.help.app"), pretty_exceptions_enable=False)
 recipes_app = typer.Typer(no_args_is_help=True, help=text("cli.help.recipes"))
+cli_data.app.add_typer(cli_make.app)  # without a name: commands of `data`
 app.add_typer(cli_data.app, name="data")
 app.add_typer(recipes_app, name="recipes")
 app.add_typer(cli_ship.models_app, name="models")
@@ -35,6 +37,7 @@ app.add_typer(cli_index.app, name="index")
 app.add_typer(cli_compare.app)  # without a name: its commands are ours
 app.add_typer(cli_ship.app)
 app.add_typer(cli_ask.app)
+app.add_typer(cli_doctor.app)
 
 
 @app.callback(invoke_without_command=True)
@@ -56,6 +59,7 @@ def run_command(
     data: DataFile = None,
     set_: Override = None,
     folder: Folder = None,
+    adapter: Adapter = None,
     resume: Annotated[Path | None, typer.Option(help=text("cli.help.resume"))] = None,
 ) -> None:
     from dadeum import pipeline
@@ -63,12 +67,14 @@ def run_command(
     if (recipe is None) == (resume is None):
         raise RecipeError("cli.recipe_or_resume")
     if resume is not None:
+        if adapter is not None:
+            raise RecipeError("models.started.with_resume", path=adapter)
         resolved, run = reopen(resume, set_)
         say("cli.resuming", folder=run.folder)
         with bars() as progress:
             pipeline.run(resolved, run, progress)
     else:
-        resolved = load_recipe(str(recipe), profile, tuple(set_ or ()), data)
+        resolved = load_continuing(str(recipe), profile, tuple(set_ or ()), data, adapter)
         _preflight(resolved)
         with new_run(resolved, folder) as run, bars() as progress:
             say("cli.running", name=resolved.name, folder=run.folder)
@@ -77,8 +83,14 @@ def run_command(
 
 
 @app.command(help=text("cli.help.plan"))
-def plan(recipe: RecipeName, profile: Profile = None, data: DataFile = None, set_: Override = None) -> None:
-    _preflight(load_recipe(recipe, profile, tuple(set_ or ()), data))
+def plan(
+    recipe: RecipeName,
+    profile: Profile = None,
+    data: DataFile = None,
+    set_: Override = None,
+    adapter: Adapter = None,
+) -> None:
+    _preflight(load_continuing(recipe, profile, tuple(set_ or ()), data, adapter))
 
 
 @app.command(help=text("cli.help.train"))

@@ -44,13 +44,14 @@ def build(recipe: Recipe, run: Run, progress: Progress = silent) -> None:
 
 
 def score_before(recipe: Recipe, run: Run, progress: Progress = silent) -> None:
-    if "base_model" not in recipe.baselines:
+    from dadeum.evaluation.evaluate import asks_before, score_base
+
+    if not asks_before(recipe):
         return
-    from dadeum.evaluation.evaluate import score_base
 
     # Free answers depend on which rows are asked and how long an answer may be; the score of a label does not.
     more = () if recipe.task.type == "decide" else ("generation", "evaluate", "seed")
-    inputs = [data_hashes(run), _plain(recipe, "task", "model", "render", *more)]
+    inputs = [data_hashes(run), _plain(recipe, "task", "model", "render", *more), *_read_beside(recipe)]
     run.step("evaluate.base", inputs, lambda: score_base(recipe, run, progress))
 
 
@@ -75,7 +76,7 @@ def evaluate(recipe: Recipe, run: Run, progress: Progress = silent) -> None:
         chosen = [data_hashes(run), file_hash(run.require(chosen_path(run), "ensemble")), settings]
         run.step("evaluate", chosen, lambda: score_chosen(recipe, run, progress), outputs=outputs)
         return
-    inputs = [data_hashes(run), weights_hash(recipe, run), settings]
+    inputs = [data_hashes(run), weights_hash(recipe, run), settings, *_read_beside(recipe)]
     run.step("evaluate", inputs, lambda: judge(recipe, run, progress), outputs=outputs)
 
 
@@ -97,12 +98,15 @@ def export(recipe: Recipe, run: Run) -> None:
 def data_inputs(recipe: Recipe) -> list[Any]:
     """What decides the examples: the files' contents and everything said about them."""
     from dadeum.data.builders.made_rows import with_made
+    from dadeum.data.follow import follow_inputs
 
     paths = [Path(source.path or "") for source in with_made(recipe).data.sources]
     # A missing file is for `build_data` to explain, with the nearest name.
     hashes: list[Any] = [file_hash(path) if path.is_file() else None for path in paths]
     if recipe.data.corpus:
         hashes.append(_question_inputs(recipe))
+    if recipe.model.start:
+        hashes.append(follow_inputs(recipe))
     return [hashes, _plain(recipe, "data", "task", "render", "seed"), recipe.model.base]
 
 
@@ -129,6 +133,21 @@ def data_hashes(run: Run) -> list[str]:
 def weights_hash(recipe: Recipe, run: Run) -> list[str]:
     folder = run.require(run.adapter_folder(recipe), "train")
     return [file_hash(file) for file in sorted(folder.rglob("*.safetensors"))]
+
+
+def _read_beside(recipe: Recipe) -> list[Any]:
+    """What an evaluation reads beside the run: the weights that training goes on from, questions of a file."""
+    found: list[Any] = []
+    if recipe.model.start:
+        from dadeum.evaluation.answers.remembered import given_weights
+        from dadeum.evaluation.answers.remembered import weights_hash as hash_of
+
+        found.append(hash_of(given_weights(recipe)))
+    if recipe.evaluate.starts and recipe.evaluate.starts.prompts:
+        # A missing file is for the evaluation to explain.
+        path = Path(recipe.evaluate.starts.prompts)
+        found.append(file_hash(path) if path.is_file() else None)
+    return found
 
 
 def _plain(recipe: Recipe, *sections: str) -> dict[str, Any]:

@@ -84,11 +84,14 @@ def plan(recipe: Recipe) -> Plan:
     """Never raises for a user's mistake: each one stands in `problems`."""
     from dadeum.evaluation.gates import check_gates_syntax
     from dadeum.evaluation.judge import judge_note, judge_problems
+    from dadeum.models.start_checks import start_notes, start_problems
     from dadeum.serving.preflight import export_problems, licence_notes
     from dadeum.training.arguments import check_stages
 
     found = Plan()
     found.problems += [*check_gates_syntax(recipe), *check_stages(recipe), *judge_problems(recipe)]
+    found.problems += start_problems(recipe)
+    found.notes += start_notes(recipe)
     found.notes += [note] if (note := judge_note(recipe)) else []
     counter = _tokenizer(recipe, found)
     rows = _data(recipe, counter, found)
@@ -100,6 +103,8 @@ def plan(recipe: Recipe) -> Plan:
     found.notes += licence_notes(recipe)
     told = {problem.key for problem in found.problems}  # a base that cannot be read was told already
     found.problems += [problem for problem in export_problems(recipe) if problem.key not in told]
+    # What cannot be read is met by everything that reads it.
+    found.problems = list({(problem.key, str(problem)): problem for problem in found.problems}.values())
     return found
 
 
@@ -178,6 +183,8 @@ def _shared_prefix(counter: TokenCounter, rows: list[Fitted]) -> int:
 
 def _cost(recipe: Recipe, splits: dict[str, list[Fitted]], counter: Counter, found: Plan) -> None:
     """Steps, tokens, memory and time of every stage; also finds adapter targets that match nothing."""
+    from dadeum.models.attention import attention_notes
+    from dadeum.models.load import load_config
     from dadeum.models.precision import choose_precision
     from dadeum.models.size import measure_size
     from dadeum.training.question_amounts import contrastive_amount
@@ -192,6 +199,7 @@ def _cost(recipe: Recipe, splits: dict[str, list[Fitted]], counter: Counter, fou
     found.notes.append(f"{precision.dtype}: {text(precision.reason)} {_rates(precision.gflops)}".rstrip())
     if precision.isa_limit:
         found.notes.append(text("plan.isa_limit", limit=precision.isa_limit))
+    found.notes += attention_notes(recipe, precision, load_config)
     rate = precision.gflops.get(precision.dtype)
     for stage in recipe.stages:
         try:

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from dadeum.core.errors import DadeumError
+from dadeum.continuing import load_continuing
+from dadeum.core.errors import DadeumError, RecipeError
 from dadeum.core.messages import text
 from dadeum.core.recipe import Recipe
 from dadeum.core.recipe_file import dump, load_recipe, shipped_recipes
@@ -25,6 +26,7 @@ RecipeName = Annotated[str, typer.Argument(help=text("cli.help.recipe"))]
 Targets = Annotated[list[str], typer.Argument(help=text("cli.help.target"))]
 Profile = Annotated[str | None, typer.Option(help=text("cli.help.profile"))]
 DataFile = Annotated[Path | None, typer.Option("--data", help=text("cli.help.data_file"))]
+Adapter = Annotated[Path | None, typer.Option("--adapter", help=text("cli.help.adapter"))]
 Override = Annotated[list[str] | None, typer.Option("--set", help=text("cli.help.set"))]
 Folder = Annotated[Path | None, typer.Option("--out", help=text("cli.help.out"))]
 RunFolder = Annotated[Path, typer.Argument(help=text("cli.help.run_folder"))]
@@ -89,13 +91,20 @@ def new_run(recipe: Recipe, folder: Path | None) -> Iterator[Run]:
 
 @contextmanager
 def recipe_or_run(
-    target: str, profile: str | None, data: Path | None, set_: list[str] | None, folder: Path | None
+    target: str,
+    profile: str | None,
+    data: Path | None,
+    set_: list[str] | None,
+    folder: Path | None,
+    adapter: Path | None = None,
 ) -> Iterator[tuple[Recipe, Run]]:
     """A run folder to go on with, or a recipe for a new one."""
     if (Path(target) / "manifest.json").is_file():
+        if adapter is not None:
+            raise RecipeError("models.started.with_resume", path=adapter)
         yield reopen(Path(target), set_)
         return
-    recipe = load_recipe(target, profile, tuple(set_ or ()), data)
+    recipe = load_continuing(target, profile, tuple(set_ or ()), data, adapter)
     with new_run(recipe, folder) as run:
         yield recipe, run
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dadeum.core.korean_names import is_name
+from dadeum.core.korean_names import is_name, people
 from dadeum.core.korean_numbers import business_checksum, luhn
 from dadeum.core.personal import MASKS, find_contacts, find_ids, find_personal, mask_personal
 
@@ -321,3 +321,18 @@ def test_forms_that_people_write(text: str, kind: str, part: str) -> None:
 )
 def test_what_only_looks_like_them(text: str) -> None:
     assert found(text) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "names"),
+    [
+        ("더 심해질까 봐 겁나는 마음도 선생님께 그대로 말씀하세요.", []),
+        ("그런 고민이 선생님께 전해지면 됩니다.", []),
+        ("도지사님과 구청장님, 공장장님이 오셨습니다.", []),
+        ("담임 정다은 선생님과 이재만 선생님이 계십니다.", ["정다은", "이재만"]),
+        ("조정은님, 예약이 확정되었습니다.", ["조정은"]),
+        ("조정은 고객님 안녕하세요", ["조정은"]),
+    ],
+)
+def test_a_noun_with_its_particle_is_no_name(text: str, names: list[str]) -> None:
+    assert [text[span.start : span.end] for span in people(text)] == names

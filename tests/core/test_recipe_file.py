@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from dadeum.core.errors import Problems, RecipeError
 from dadeum.core.model import Lora, NoAdapter, QLora
 from dadeum.core.recipe import Recipe
-from dadeum.core.recipe_file import dump, load_recipe, merge, shipped_recipes
+from dadeum.core.recipe_file import dump, load_recipe, shipped_recipes
+from dadeum.core.recipe_layers import merge
 
 GOOD = """\
 name: mail

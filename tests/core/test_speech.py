@@ -49,6 +49,20 @@ def test_an_address_may_follow_the_ending() -> None:
     assert level("“좋아요”라는 말") == "noun"
 
 
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ('친구가 "어제 집에 갔어요."라고 말했습니다.', ["hapsyo"]),
+        ('바꾸면 "나는 산에 갔다. 길이 험했다."가 됩니다. 뜻은 같아요.', ["hapsyo", "haeyo"]),
+        ("그는 “가라. 오지 마라.” 하고 말했어요.", ["haeyo"]),
+        ("‘가자. 빨리 가자.’라는 말과 ‘싫어. 안 가.’라는 말이 오갔다.", ["haera"]),
+        ('"이리 와!" 그가 불렀습니다.', ["hae", "hapsyo"]),
+    ],
+)
+def test_a_sentence_with_a_quotation_inside_is_one(text: str, expected: list[str]) -> None:
+    assert [sentence.level for sentence in levels(text)] == expected
+
+
 def test_sentences_are_places_in_the_text() -> None:
     text = "😀 강아지가 아파요 병원에 가야 한다.\n정말로!"
     found = levels(text)

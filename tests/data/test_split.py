@@ -253,3 +253,26 @@ def test_the_data_keep_a_seed_of_their_own(make_recipe: Callable[..., Recipe]) -
 
     assert test_ids(1, {"seed": 7}) == test_ids(2, {"seed": 7}) == test_ids(7, {})
     assert test_ids(1, {}) != test_ids(2, {})
+
+
+def test_rows_that_only_train_are_never_judged_and_leave_where_they_repeat_a_held_out_row(
+    recipe: Callable[..., Recipe],
+) -> None:
+    real = [row(number, "".join(random.Random(number).choices(SYLLABLES, k=30)), "") for number in range(40)]
+    made = [
+        row(number, "".join(random.Random(900 + number).choices(SYLLABLES, k=30)), "", "made") for number in range(40)
+    ]
+    for group in ("near_duplicate", "none"):
+        settings = recipe(train_only=["made"], test=0.2, validation=0.1, group=group)
+        tested = split_rows(real, recipe(test=0.2, validation=0.1, group=group)).splits["test"]
+        copies = [row(90 + place, item.text, "", "made") for place, item in enumerate(tested)]
+        placed = split_rows([*real, *made, *copies], settings)
+        held = {item.text for split in ("validation", "test") for item in placed.splits[split]}
+        assert {item.source for split in ("validation", "test") for item in placed.splits[split]} == {"mail"}
+        assert len(placed.splits["test"]) == 8  # a fifth of what may be tested, not of everything
+        assert not held & {item.text for item in placed.splits["train"]}
+        gone = [item for item in placed.removed if item.reason == "near_duplicate_of_held_out"]
+        assert gone and {item.source for item in gone} == {"made"}
+        assert sum(map(len, placed.splits.values())) + len(gone) == 80 + len(copies)
+    with pytest.raises(DataError, match="train_only"):
+        split_rows(real, recipe(train_only=["mad"]))

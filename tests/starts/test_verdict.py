@@ -8,11 +8,10 @@ import pytest
 
 from dadeum.core.measured import Measured
 from dadeum.models.writing import Written
-from dadeum.starts.examine import TAUGHT_ANSWERS, _drift, _lessons, _sampled
+from dadeum.starts.examine import TAUGHT_ANSWERS, _drift, _sampled, lessons_of
 from dadeum.starts.openings import drift, first_sentence, openings
 from dadeum.starts.result import FirstTokens, Side
 from dadeum.starts.verdict import RULES, judge
-from tests.starts.conftest import recipe_of
 
 NOUNS = (
     "사과",
@@ -185,7 +184,7 @@ def test_drift_is_judged_against_the_training_answers_and_told_against_the_base(
 
 def test_of_many_training_answers_some_are_read_and_that_is_said():
     many = [f"{number}번 답입니다." for number in range(TAUGHT_ANSWERS + 1)]
-    lessons = _lessons(many, recipe_of("x"))
+    lessons = lessons_of(many, seed=42)
     assert lessons.num == TAUGHT_ANSWERS
     assert _sampled(lessons, len(many))[0].values == {"num": TAUGHT_ANSWERS, "total": TAUGHT_ANSWERS + 1}
     assert _sampled(lessons, TAUGHT_ANSWERS) == []

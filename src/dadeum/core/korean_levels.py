@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from dadeum.core.korean import MASK
 from dadeum.core.morphemes import kiwi, tokenized
-from dadeum.core.speech import Level, Sentence, levels
+from dadeum.core.speech import Level, Sentence, levels, sentences_of
 
 if TYPE_CHECKING:
     from kiwipiepy import Token  # type: ignore[import-untyped]
@@ -47,7 +47,7 @@ def in_level(text: str, wanted: Level) -> str:
     if wanted not in LEVELS:
         return text
     spoken = {sentence.start: sentence for sentence in levels(text)}
-    for tokens in reversed(next(tokenized([text]), [])):
+    for tokens in reversed(next(sentences_of([text]), [])):
         sentence = spoken.get(tokens[0].start)
         if sentence and sentence.level in LEVELS and sentence.level != wanted:
             text = _changed(text, tokens, sentence, wanted)

@@ -77,6 +77,8 @@ class Split(Section):
     """Rows that must stay together. near_duplicate also joins rows equal after masking names and numbers."""
     hold_out: tuple[str, ...] = ()
     """Origins (or sources) whose rows all go to test: an honest look at what the model does elsewhere."""
+    train_only: tuple[str, ...] = ()
+    """Sources (or origins) of which nothing is held out, such as made rows; what is too like a held-out row goes."""
 
     @model_validator(mode="after")
     def _rows_left_for_training(self) -> Self:

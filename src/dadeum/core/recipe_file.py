@@ -1,12 +1,13 @@
 """Read a recipe YAML, apply profile and overrides, and point at the line of every mistake.
 
-Order: file < profile < `--data` < `--set`. The fully resolved recipe is what a run saves.
+Order: file < profile < `--data` < `--adapter` < `--set`. The fully resolved recipe is what a run saves.
 """
 
 from __future__ import annotations
 
 import difflib
 import re
+from collections.abc import Callable
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -18,12 +19,13 @@ from dadeum.core.errors import Problems, RecipeError
 from dadeum.core.messages import Message
 from dadeum.core.recipe import Recipe
 from dadeum.core.recipe_errors import Location, problems
+from dadeum.core.recipe_layers import PATHS, apply, from_here, item_names, with_profile
 from dadeum.core.section import Section
 from dadeum.core.stages import OnPairs
 from dadeum.core.task import Answer
 
-_PATHS = ("path", "relevant", "retriever", "start", "prompts")
-"""Keys whose values are files or folders."""
+DATA = "data"
+"""Name of the source that `--data` and a run given with `--adapter` take the place of."""
 
 
 class _Loader(yaml.SafeLoader):
@@ -56,25 +58,44 @@ def load_recipe(
     profile: str | None = None,
     overrides: tuple[str, ...] = (),
     data: Path | None = None,
+    adapter: Callable[[dict[str, Any]], dict[str, Any]] | None = None,
 ) -> Recipe:
     """The resolved recipe; source paths become absolute.
 
-    `overrides` are `a.b=value` with the value read as YAML; files in them are meant from the working folder. Raises
-    RecipeError, or Problems with one entry per mistake, each naming the line.
+    `overrides` are `a.b=value` with the value read as YAML; files in them are meant from the working folder. `adapter`
+    is shown the raw recipe and says what else it must hold, as `{"a.b": value}`. Raises RecipeError, or Problems with
+    one entry per mistake, each naming the line.
     """
     path = find_recipe(str(name_or_path))
     raw, lines = read_yaml(path)
-    raw, lines = _with_profile(raw, lines, profile, path)
+    raw, lines = with_profile(raw, lines, profile, path)
     if data is not None:
-        _apply(raw, lines, "data.sources", [{"path": str(data.resolve())}], "--data")
-        # Origins to hold out are names of the recipe's own data; another file has others.
-        _apply(raw, lines, "data.split.hold_out", [], "--data")
+        _give_data(raw, lines, data.resolve())
+    if adapter is not None:
+        for key, value in adapter(raw).items():
+            apply(raw, lines, key, value, "--adapter")
     for override in overrides:
         key, equals, value = override.partition("=")
         if not equals or not key:
             raise RecipeError("errors.bad_override", override=override)
-        _apply(raw, lines, key, _from_here(key, _parsed(value, override)), f"--set {override}")
+        apply(raw, lines, key, from_here(key, _parsed(value, override)), f"--set {override}")
     return absolute_paths(validate(raw, path, lines), path.parent)
+
+
+def _give_data(raw: dict[str, Any], lines: dict[Location, Message], file: Path) -> None:
+    """The file in place of the source called `data`, which may have others beside it; else in place of all."""
+    section = raw.get("data")
+    sources = section.get("sources") if isinstance(section, dict) else None
+    names = item_names(sources) if isinstance(sources, list) else []
+    if DATA in names and len(names) > 1:
+        apply(raw, lines, f"data.sources.{DATA}", {"path": str(file), "name": DATA}, "--data")
+        return
+    apply(raw, lines, "data.sources", [{"path": str(file)}], "--data")
+    # Origins are names of the recipe's own data; another file has others.
+    split = section.get("split") if isinstance(section, dict) else None
+    for field in ("hold_out", "train_only"):
+        if isinstance(split, dict) and split.get(field):
+            apply(raw, lines, f"data.split.{field}", [], "--data")
 
 
 def find_recipe(name_or_path: str) -> Path:
@@ -129,118 +150,6 @@ def _collect_lines(node: yaml.Node | None, at: Location, lines: dict[Location, M
             _collect_lines(value, (*at, index), lines, path)
 
 
-# -- profile and overrides ----------------------------------------------------------------------
-def _with_profile(
-    raw: dict[str, Any], lines: dict[Location, Message], profile: str | None, path: Path
-) -> tuple[dict[str, Any], dict[Location, Message]]:
-    """`raw` without its `profiles` section, the chosen one laid onto it; its lines win where it wrote."""
-    profiles = raw.pop("profiles", None) or {}
-    if not isinstance(profiles, dict) or not all(isinstance(chosen, dict | None) for chosen in profiles.values()):
-        raise RecipeError("errors.bad_profiles", where=lines[("profiles",)])
-    if profile is None:
-        return raw, lines
-    if profile not in profiles:
-        raise RecipeError("errors.unknown_profile", profile=profile, path=path.name, known=", ".join(profiles) or "-")
-    prefix = ("profiles", profile)
-    changed = {_indexed(at[2:], raw): line for at, line in lines.items() if at[:2] == prefix and len(at) > 2}
-    return merge(raw, profiles[profile] or {}, lines[prefix]), lines | changed
-
-
-def _indexed(at: Location, raw: Any) -> Location:
-    """A path in which list items are called by name, with their index instead."""
-    found: list[str | int] = []
-    for part in at:
-        step = item_names(raw).index(part) if isinstance(raw, list) and part in item_names(raw) else part
-        found.append(step)
-        if isinstance(raw, dict):
-            raw = raw.get(step)
-        else:
-            raw = raw[step] if isinstance(raw, list) and isinstance(step, int) and step < len(raw) else None
-    return tuple(found)
-
-
-def merge(base: Any, over: Any, where: object = "-") -> Any:
-    """`over` laid onto `base`: mappings merge, lists of named items merge by name, the rest is replaced."""
-    if isinstance(base, dict) and isinstance(over, dict):
-        # A tagged section that becomes `none` starts afresh: `r` of lora means nothing to it.
-        if over.get("type") == "none" != base.get("type"):
-            return dict(over)
-        return {key: merge(base.get(key), over[key], where) if key in over else base[key] for key in base | over}
-    if isinstance(base, list) and isinstance(over, dict):
-        known = item_names(base)
-        for name in over:
-            if name not in known:
-                named = ", ".join(str(item) for item in known if item is not None)
-                raise RecipeError("errors.unknown_item", where=where, name=name, known=named or "-")
-        pairs = zip(known, base, strict=True)
-        return [merge(item, over[name], where) if name in over else item for name, item in pairs]
-    return over
-
-
-def item_names(items: list[Any]) -> list[str | None]:
-    """What profiles and `--set` call the items of a list: their `name`, or a source's file stem."""
-    found: list[str | None] = []
-    for item in items:
-        fields = item if isinstance(item, dict) else {}
-        name = (
-            fields.get("name") or fields.get("make") or (Path(str(fields["path"])).stem if "path" in fields else None)
-        )
-        found.append(None if name is None else str(name))
-    return found
-
-
-def _from_here(key: str, value: Any) -> Any:
-    """Paths of an option as its writer means them: from the working folder, where there is such a file."""
-    if isinstance(value, list) and key.endswith("corpus.sources"):
-        return [_from_here("path", each) for each in value]
-    is_path = key.rpartition(".")[2] in _PATHS and isinstance(value, str) and Path(value).expanduser().exists()
-    return str(Path(value).expanduser().resolve()) if is_path else value
-
-
-def _apply(raw: dict[str, Any], lines: dict[Location, Message], key: str, value: Any, where: str) -> None:
-    """Set the place `a.b` of the raw recipe; list items are called by index or by name."""
-    here = Message("errors.option", {"option": where})
-    target: Any = raw
-    place: Location = ()
-    *parents, last = key.split(".")
-    for part in parents:
-        target, place = _child(target, part, place, where)
-        lines.setdefault(place, here)
-    if not isinstance(target, list):
-        if parents and last == "type" and value == "none":
-            target.clear()
-        target[last] = value
-        place = (*place, last)
-    else:
-        index = _index(target, last, where)
-        target[index] = value
-        place = (*place, index)
-    for stale in [at for at in lines if at[: len(place)] == place]:
-        del lines[stale]
-    lines[place] = here
-
-
-def _child(target: Any, part: str, place: Location, where: str) -> tuple[Any, Location]:
-    """The mapping or list under `part`, made when it is absent."""
-    step: Any = _index(target, part, where) if isinstance(target, list) else part
-    child = target[step] if isinstance(target, list) else target.get(step)
-    if child is None:
-        child = target[step] = {}
-    if not isinstance(child, dict | list):
-        raise RecipeError("errors.bad_place", option=where, part=part)
-    return child, (*place, step)
-
-
-def _index(items: list[Any], part: str, where: str) -> int:
-    known = item_names(items)
-    if part in known:
-        return known.index(part)
-    if part.isdecimal() and int(part) < len(items):
-        return int(part)
-    named = ", ".join(name or str(index) for index, name in enumerate(known))
-    raise RecipeError("errors.unknown_item", where=where, name=part, known=named or "-")
-
-
 def _parsed(value: str, override: str) -> Any:
     try:
         return yaml.load(value, Loader=_Loader)
@@ -265,7 +174,7 @@ def absolute_paths(recipe: Recipe, folder: Path) -> Recipe:
         return str((folder / Path(path).expanduser()).resolve())
 
     def placed(section: Section) -> Any:
-        found = {name: path for name in _PATHS if (path := getattr(section, name, None))}
+        found = {name: path for name in PATHS if (path := getattr(section, name, None))}
         return section.model_copy(update={name: absolute(path) for name, path in found.items()})
 
     data = recipe.data.model_copy(update={"sources": tuple(map(placed, recipe.data.sources))})

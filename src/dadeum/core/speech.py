@@ -6,6 +6,7 @@ What the ending does not tell (-네, -나, a connecting ending, a fragment) is `
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Literal, NamedTuple
@@ -48,6 +49,11 @@ SOLILOQUY = frozenset(
 )
 """Endings that people also say to themselves inside a polite text ("그랬구나.", "왜 그럴까?")."""
 
+QUOTED = re.compile(r"“[^”]*”|‘[^’\n]*’|「[^」]*」|『[^』]*』|(?<![\w\"])\"[^\"\n]+\"|(?<![\w'])'[^'\n]+'")
+"""What stands in quotation marks, marks included."""
+_QUOTE_MARKS = re.compile("[“‘「『\"']")
+_GOES_ON = re.compile(r"[가-힣]|\s?(?:하고|하며|하면서|하는|하니|하시|라고|라며|이라|라는)(?![.!?])")
+"""After a quotation that is a part of the sentence around it: "…갔어요."라고, “…줘라.” 하고."""
 _FOREIGN = ("SL", "SH", "SN")
 _ADDRESS = ("XSN", "JKV", "SL")
 _MAX_TOKENS_AFTER_ENDING = 3
@@ -73,9 +79,39 @@ class Analysis(NamedTuple):
 
 def analyse(texts: Sequence[str]) -> Iterator[Analysis]:
     """One Analysis per text, in order, on all cores."""
-    for text, sentences in zip(texts, tokenized(texts), strict=True):
+    for text, sentences in zip(texts, sentences_of(texts), strict=True):
         spoken = [sentence for tokens in sentences for sentence in _sentences(text, tokens)]
         yield Analysis(spoken, spacing(text, sentences))
+
+
+def sentences_of(texts: Sequence[str]) -> Iterator[list[list[Token]]]:
+    """As `tokenized`, but a sentence with a quotation inside it is one, however many sentences are quoted."""
+    for text, sentences in zip(texts, tokenized(texts), strict=True):
+        for start, end in _quoted_inside(text) if len(sentences) > 1 else ():
+            sentences = list(_joined(sentences, start, end))
+        yield sentences
+
+
+def _quoted_inside(text: str) -> list[tuple[int, int]]:
+    """Quotations of several words that the sentence goes on after; the end is the first character behind it."""
+    if _QUOTE_MARKS.search(text) is None:
+        return []
+    return [quote.span() for quote in QUOTED.finditer(text) if _GOES_ON.match(text, quote.end())]
+
+
+def _joined(sentences: Sequence[list[Token]], start: int, end: int) -> Iterator[list[Token]]:
+    """The sentences in order, those that lie between `start` and the character at `end` as one."""
+    whole: list[Token] = []
+    for tokens in sentences:
+        if tokens and tokens[-1].end > start and tokens[0].start <= end:
+            whole = [*whole, *tokens]
+            continue
+        if whole:
+            yield whole
+            whole = []
+        yield tokens
+    if whole:
+        yield whole
 
 
 def levels(text: str) -> list[Sentence]:

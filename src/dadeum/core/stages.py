@@ -36,7 +36,7 @@ class Watch(Section):
     max_new_tokens: Annotated[int, Field(ge=1)] = 24
     """Tokens of such an answer."""
     stop: bool = False
-    """End the stage when two looks in a row say collapsed; kept is the checkpoint before, where there is one."""
+    """End the stage when two looks in a row say collapsed; what is kept, and which checkpoint lies before, is said."""
 
 
 class AnyStage(Section):

@@ -21,6 +21,7 @@ from dadeum.data.builders.made_rows import with_made
 from dadeum.data.conversations import read_conversations
 from dadeum.data.dialogues import read_dialogues
 from dadeum.data.engine import keeping_objects
+from dadeum.data.follow import Followed, followed
 from dadeum.data.lengths.token_lengths import Fits, Limited, apply_limit
 from dadeum.data.passages.corpus import Passages
 from dadeum.data.questions.gathering import Asked, gathered
@@ -31,7 +32,7 @@ from dadeum.data.repairs.row_kinds import Conversations, Dialogues, FieldRows, R
 from dadeum.data.repairs.transforms import Rules
 from dadeum.data.rows import Removed, Row, source_name
 from dadeum.data.similar.fingerprints import Memory
-from dadeum.data.split import split_rows
+from dadeum.data.split import Placed, split_rows
 
 
 @dataclass(frozen=True)
@@ -132,10 +133,8 @@ def _prepare(recipe: Recipe, fits: Fits | None, progress: Progress) -> Prepared:
         counts = Counter(row.reason for row in removed).most_common()
         raise DataError("data.nothing_left", reasons=", ".join(f"{reason} {count}" for reason, count in counts))
     with _timed("split", seconds):
-        kin = [kind.kin(row) for row in rows]
-        templates = asked.templates(rows, kin, memory) if asked else None
-        placed = split_rows(rows, recipe, memory, kin, templates, asked.known(rows) if asked else None)
-    removed += placed.removed
+        follow, placed = _dealt_out(rows, recipe, kind, asked, memory)
+    removed += [*follow.removed, *placed.removed]
     with _timed("examples", seconds):
         examples = {name: [kind.used(row, placed.group_of[row.id]) for row in placed.splits[name]] for name in SPLITS}
         examples = asked.shown(examples, fits, progress) if asked else examples
@@ -151,9 +150,21 @@ def _prepare(recipe: Recipe, fits: Fits | None, progress: Progress) -> Prepared:
         used = _without(rows, removed)
         changed = changed_rows(used, kind, limited.cut if limited else ())
     facts = [_facts(source) for source in sources]
-    asides = [note for source in sources for note in source.notes] + (asked.notes if asked else [])
+    asides = [note for source in sources for note in source.notes] + (asked.notes if asked else []) + follow.notes
     passages = asked.passages if asked else None
     return Prepared(examples, removed, changed, cleaned.steps, rows_in, facts, limited, seconds, asides, passages)
+
+
+def _dealt_out(
+    rows: list[Row], recipe: Recipe, kind: RecipeRows, asked: Asked | None, memory: Memory
+) -> tuple[Followed, Placed]:
+    """What a run that training goes on from says of the rows, and where each of them goes."""
+    follow = followed(rows, recipe, kind.answers, kind.kin, memory)
+    free = follow.rows
+    kin = [kind.kin(row) for row in free]
+    templates = asked.templates(free, kin, memory) if asked else None
+    known = follow.known(asked.known(free) if asked else None)
+    return follow, split_rows(free, recipe, memory, kin, templates, known)
 
 
 def _read_all(recipe: Recipe, asked: Asked | None, seconds: dict[str, float], progress: Progress) -> list[SourceRows]:

@@ -32,6 +32,8 @@ class Known:
     """Kind of rows that have no label and still should be in every split in like shares."""
     dealt: Mapping[str, str] = field(default_factory=dict)
     """Split in which another run has the row's document already; its whole group goes there."""
+    followed: Mapping[str, str] = field(default_factory=dict)
+    """Split in which the run that training goes on from has the row itself; it goes there whatever its group does."""
 
 
 @dataclass(frozen=True)
@@ -59,43 +61,56 @@ def split_rows(
     `kin`, one list of keys per row, makes rows that share a key count as near duplicates. `templates`, the index of the
     first row that each is a near duplicate of, is found here unless it is given.
 
-    Raises DataError when `hold_out` names no origin or source, or when groups are too large to be dealt out.
+    Raises DataError when `hold_out` or `train_only` names no origin or source, or when groups are too large to be dealt
+    out.
     """
     settings = recipe.data.split
-    held_out = _held_out(rows, settings)
+    held_out = _named(rows, settings, "hold_out")
+    train_only = _named(rows, settings, "train_only") - held_out
     # A held-out row's near copies must leave train whatever else makes a group.
-    needs_templates = settings.group == "near_duplicate" or bool(held_out)
+    needs_templates = settings.group == "near_duplicate" or bool(held_out or train_only)
     if templates is None:
         templates = template_groups([row.text for row in rows], memory, kin).tolist() if needs_templates else []
     template_of = [rows[first].id for first in templates]
-    tainted: dict[str, str] = {}
-    for row, template in zip(rows, template_of, strict=False):
-        if row.id in held_out:
-            tainted.setdefault(template, row.id)
-    removed = [
-        remove(row, "near_duplicate_of_held_out", tainted[template])
-        for row, template in zip(rows, template_of, strict=False)
-        if template in tainted and row.id not in held_out
-    ]
+    removed = _too_like(rows, template_of, held_out, {row.id for row in rows} - held_out)
     group_of = _groups(rows, settings, template_of, held_out)
+    # A group that a run has dealt out to two splits is two groups.
+    followed = known.followed if known else {}
+    group_of |= {name: f"{followed[name]}/{group}" for name, group in group_of.items() if name in followed}
     gone = {item.id for item in removed}
-    free = [row for row in rows if row.id not in held_out and row.id not in gone]
+    free = [row for row in rows if row.id not in held_out | train_only | gone]
     place = _deal(free, [row for row in rows if row.id in held_out], group_of, recipe, known or Known())
-    place |= dict.fromkeys(held_out, "test")
+    removed += _too_like(rows, template_of, {name for name in place if place[name] != "train"}, train_only - gone)
+    gone = {item.id for item in removed}
+    place |= dict.fromkeys(held_out, "test") | dict.fromkeys(train_only - gone, "train")
     splits = {name: [row for row in rows if place.get(row.id) == name] for name in SPLITS}
     return Placed(splits, {row.id: group_of[row.id] for row in rows if row.id not in gone}, removed)
 
 
-def _held_out(rows: list[Row], settings: Split) -> set[str]:
-    """Ids of the rows whose origin or source is held out."""
+def _named(rows: list[Row], settings: Split, field: str) -> set[str]:
+    """Ids of the rows whose origin or source this field of the settings names."""
+    names: tuple[str, ...] = getattr(settings, field)
     known = {row.origin for row in rows} | {row.source for row in rows}
-    for name in settings.hold_out:
+    for name in names:
         if name not in known:
             near = nearest(name, known, cutoff=0.3)
             first = ", ".join(sorted(known)[:10])
-            raise DataError("data.unknown_hold_out", name=name, near=near, num=len(known), known=first)
-    wanted = set(settings.hold_out)
+            raise DataError("data.unknown_hold_out", field=field, name=name, near=near, num=len(known), known=first)
+    wanted = set(names)
     return {row.id for row in rows if row.origin in wanted or row.source in wanted}
+
+
+def _too_like(rows: list[Row], templates: list[str], held: set[str], others: set[str]) -> list[Removed]:
+    """The others that are near copies of a row in `held`."""
+    tainted: dict[str, str] = {}
+    for row, template in zip(rows, templates, strict=False):
+        if row.id in held:
+            tainted.setdefault(template, row.id)
+    return [
+        remove(row, "near_duplicate_of_held_out", tainted[template])
+        for row, template in zip(rows, templates, strict=False)
+        if template in tainted and row.id in others
+    ]
 
 
 def _groups(rows: list[Row], settings: Split, templates: list[str], held_out: set[str]) -> dict[str, str]:
@@ -162,7 +177,7 @@ def _empty(
 
 def _dealt_before(members: Sequence[Row], known: Known) -> str | None:
     """Where another run has these rows; what it learnt from is nothing to be tested on, so train comes first."""
-    places = {known.dealt[row.id] for row in members if row.id in known.dealt}
+    places = {place for row in members if (place := known.followed.get(row.id) or known.dealt.get(row.id))}
     return next((name for name in SPLITS if name in places), None)
 
 

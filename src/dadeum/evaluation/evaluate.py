@@ -45,8 +45,17 @@ def evaluate(recipe: Recipe, run: Run, progress: Progress = silent) -> Scores | 
     return judge_answers(recipe, run, progress)
 
 
+def asks_before(recipe: Recipe) -> bool:
+    """Whether a model is asked that training does not change."""
+    examined = recipe.evaluate.starts is not None or recipe.evaluate.ability
+    return examined or bool({"base_model", "before"} & set(recipe.baselines))
+
+
 def score_base(recipe: Recipe, run: Run, progress: Progress = silent) -> None:
-    """The untuned model on the test rows: "before". Call it before training; `evaluate` reuses what it stored."""
+    """The untuned model, and the weights that training goes on from, on the test rows.
+
+    Call it before training; `evaluate` reuses what it stored.
+    """
     if isinstance(recipe.task, Decide):
         from dadeum.evaluation.decide.evaluate import score_base as score_decisions
 

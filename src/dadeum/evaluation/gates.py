@@ -2,17 +2,32 @@
 
 from __future__ import annotations
 
-from dadeum.core.errors import RecipeError
+from collections.abc import Callable, Sequence
+
+from dadeum.core.errors import DadeumError, RecipeError
 from dadeum.core.recipe import Recipe
 from dadeum.core.task import Decide, Retrieve
 
 
-def check_gates_syntax(recipe: Recipe) -> list[RecipeError]:
-    """Every gate that this recipe could never judge, one error each; empty when all are sound."""
+def check_gates_syntax(recipe: Recipe) -> list[DadeumError]:
+    """Every gate that this recipe could never judge, and every examination that it could never make, one error each."""
+    check: Callable[[Recipe], Sequence[DadeumError]]
     if isinstance(recipe.task, Decide):
         from dadeum.evaluation.decide.gates import check_gates_syntax as check
     elif isinstance(recipe.task, Retrieve):
         from dadeum.evaluation.retrieve.gates import check_gates_syntax as check
     else:
         from dadeum.evaluation.answers.gates import check_gates_syntax as check
-    return check(recipe)
+    return [*check(recipe), *_of_free_answers(recipe)]
+
+
+def _of_free_answers(recipe: Recipe) -> list[DadeumError]:
+    """Labels and embeddings have no beginning to look at."""
+    if not isinstance(recipe.task, Decide | Retrieve):
+        return []
+    asked = {"starts": recipe.evaluate.starts is not None, "ability": recipe.evaluate.ability}
+    return [
+        RecipeError("evaluate.repair.of_free_answers", field=name, task=recipe.task.type)
+        for name, is_asked in asked.items()
+        if is_asked
+    ]

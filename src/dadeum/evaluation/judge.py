@@ -1,7 +1,7 @@
 """A larger model rates answers (rubric, 0 to 5) and compares them in both orders; off unless evaluate.judge is given.
 
-Judged are the tuned model, the model before tuning and what people wrote. Every reply that could be read is kept in
-evaluation/judge.jsonl, so that a second evaluation asks only what is missing.
+Judged are the tuned model, what it went on from, the untuned model and what people wrote. Every reply that could be
+read is kept in evaluation/judge.jsonl, so that a second evaluation asks only what is missing.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ from dadeum.evaluation.judge_scores import (
 
 __all__ = ["JudgeScores", "judge", "judge_note", "judge_problems"]
 
-TUNED, BASE, REFERENCE = "tuned", "base_model", "reference"
+TUNED, BEFORE, BASE, REFERENCE = "tuned", "before", "base_model", "reference"
 REPEATED_ROWS = 20
 """Rows whose answers are rated a second time, criteria in reverse, for the agreement of the judge with itself."""
 _PROBLEMS_KEPT = 20
@@ -91,7 +91,7 @@ def judge(
     judged = [rows[index] for index in sampled]
     answers = {
         name: [answers_by_system[name][index] for index in sampled]
-        for name in (TUNED, BASE)
+        for name in (TUNED, BEFORE, BASE)
         if name in answers_by_system
     }
     if any(answer_of(row) for row in judged):

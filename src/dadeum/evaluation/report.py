@@ -21,9 +21,13 @@ def write_report(recipe: Recipe, run: Run) -> Path:
 
 
 def summary_lines(run: Run, language: str) -> list[str]:
-    """Three sentences anyone understands: before, after, baseline. RunError when `evaluate` has not run."""
+    """Three sentences anyone understands: before, after, baseline. RunError when `evaluate` has not run.
+
+    After them a line for what else was looked at: beginnings of answers, what a repair cost, general ability.
+    """
     kind, scores = _judged(run)
-    return [line.get(language) for line in kind.three_lines(scores)]
+    more = kind.more_lines(scores) if hasattr(kind, "more_lines") else []
+    return [line.get(language) for line in [*kind.three_lines(scores), *more]]
 
 
 def verdict_line(run: Run, language: str) -> str:

@@ -65,6 +65,8 @@ class Facts:
     removed: list[Removed] | None
     findings: list[Finding] | None
     curves: list[Curve]
+    looks: dict[str, list[dict[str, Any]]]
+    """Stage → rows of the log in which training looked at how answers begin."""
 
     @property
     def training(self) -> dict[str, dict[str, Any]]:
@@ -95,6 +97,7 @@ def read_run(recipe: Recipe, run: Run) -> Facts:
         removed=_removed(run.split_path("removed")),
         findings=read_findings(run.findings_path) if run.findings_path.exists() else None,
         curves=read_curves(run.metrics_path, _mapping(manifest.get("training"))),
+        looks=_looks(run.metrics_path),
     )
 
 
@@ -139,6 +142,14 @@ def _removed(path: Path) -> list[Removed] | None:
         Removed(reason, count, table.take(first[reason]).to_pylist())
         for reason, count in Counter(reasons).most_common()
     ]
+
+
+def _looks(path: Path) -> dict[str, list[dict[str, Any]]]:
+    found: dict[str, list[dict[str, Any]]] = defaultdict(list)
+    for row in read_jsonl(path):
+        if "watch/state" in row and "step" in row:
+            found[str(row.get("stage", ""))].append(row)
+    return dict(found)
 
 
 # -- learning curves ------------------------------------------------------------------------------

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from dadeum.core.pages import environment
 from dadeum.core.run import Run, write_text
 from dadeum.core.words import Words
-from dadeum.evaluation import charts, report_cost, report_view, report_words
+from dadeum.evaluation import charts, report_cost, report_view, report_watch, report_words
 from dadeum.evaluation.report_facts import Facts
 from dadeum.evaluation.report_words import say
 
@@ -39,7 +39,8 @@ def _environment(package: str, more: Mapping[str, Any], autoescape: bool) -> Env
     made = environment("dadeum.evaluation", "report", "report", autoescape)
     assert made.loader is not None
     made.loader = ChoiceLoader([PackageLoader(package, "templates"), made.loader])
-    made.globals |= {"r": report_words, "v": report_view, "cost": report_cost, "charts": charts} | dict(more)
+    made.globals |= {"r": report_words, "v": report_view, "cost": report_cost, "charts": charts, "watch": report_watch}
+    made.globals |= dict(more)
     made.filters["cell"] = _markdown_cell
     return made
 

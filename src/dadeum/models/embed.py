@@ -19,6 +19,7 @@ import numpy as np
 
 from dadeum.core.errors import MissingExtra, ModelError, RecipeError, first_line
 from dadeum.models.precision import prepare_cpu
+from dadeum.models.refused import refusal
 
 _BATCH_SIZE = 32
 _REMEMBERED = 16_384
@@ -152,7 +153,8 @@ def load_sentence_model(name: str, revision: str | None = None, max_seq_length: 
 
 
 def _unreadable(name: str, error: Exception) -> ModelError:
-    return ModelError("models.embed.no_model", name=name, detail=first_line(error), aliases=", ".join(EMBEDDERS))
+    unknown = ModelError("models.embed.no_model", name=name, detail=first_line(error), aliases=", ".join(EMBEDDERS))
+    return refusal(name, error) or unknown
 
 
 def embedder_tokenizer(name: str, revision: str | None = None) -> Any:

@@ -77,8 +77,10 @@ class Endpoint:
         missing: MissingExtra,
         timeout_s: float = TIMEOUT_S,
         attempts: int = ATTEMPTS,
+        *,
+        temperature: float = 0.0,
     ) -> None:
-        """`missing` is raised where the package `openai` is not installed."""
+        """`missing` is raised where the package `openai` is not installed. Above 0, `temperature` varies replies."""
         try:
             import openai
         except ImportError as error:
@@ -86,6 +88,7 @@ class Endpoint:
         self._openai = openai
         self._model = model
         self._seed = seed
+        self._temperature = temperature
         self._key = os.environ.get(api_key_env, "")
         # Local servers want no key, the package wants one: any word does.
         self._client = openai.OpenAI(
@@ -150,7 +153,7 @@ class Endpoint:
 
     def _levels(self, question: Question) -> list[dict[str, Any]]:
         """Arguments from most to least: schema and seed, seed, nothing."""
-        plain = {"temperature": 0, "seed": self._seed, "max_tokens": MAX_REPLY_TOKENS}
+        plain = {"temperature": self._temperature, "seed": self._seed, "max_tokens": MAX_REPLY_TOKENS}
         schema = {"name": question.kind, "strict": True, "schema": question.schema}
         return [plain | {"response_format": {"type": "json_schema", "json_schema": schema}}, plain, {}]
 

@@ -7,36 +7,22 @@ a first run needs no model hub.
 from __future__ import annotations
 
 import logging
-import shutil
-import tempfile
-from dataclasses import dataclass
 from functools import cache
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from dadeum.core.errors import MissingExtra, ModelError
+from dadeum.core.errors import ModelError
 from dadeum.core.messages import text
 from dadeum.core.model import Lora, Model, NoAdapter, QLora
 from dadeum.models import exaone
+from dadeum.models.attention import attention_arguments
+from dadeum.models.packaged import Packaged, convert
 from dadeum.models.placement import check_offloading, fill_adapter, offloaded, place_adapter, placement
 from dadeum.models.precision import Precision, cache_folder, prepare_cpu
+from dadeum.models.refused import refusal
 from dadeum.models.tokenizer_file import as_shipped, from_file
 
 log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class Packaged:
-    """A model that comes with a Python package."""
-
-    module: str
-    file: str
-    requirement: str
-    """pip requirement; installed with --no-deps because its own dependencies compile llama.cpp."""
-    hub_id: str
-    """Where the same model stands on the hub, unquantised."""
-    language: str
 
 
 ALIASES = {
@@ -60,47 +46,8 @@ def resolve_base(base: str) -> str:
         return base
     folder = cache_folder() / "models" / base
     if not (folder / _MARKER).exists():
-        _convert(packaged, folder)
+        convert(packaged, folder, _MARKER)
     return str(folder)
-
-
-def _convert(packaged: Packaged, folder: Path) -> None:
-    """De-quantise a packaged GGUF to a plain transformers folder; complete or absent, never half."""
-    spec = find_spec(packaged.module)
-    if spec is None or spec.origin is None:
-        raise MissingExtra("train.missing_package", requirement=packaged.requirement)
-    prepare_cpu()
-    import torch
-    from transformers import AutoModelForCausalLM, AutoTokenizer
-
-    source = Path(spec.origin).parent
-    log.info("converting %s (once)", packaged.file)
-    model = AutoModelForCausalLM.from_pretrained(source, gguf_file=packaged.file, dtype=torch.float32)
-    tokenizer = AutoTokenizer.from_pretrained(source, gguf_file=packaged.file)
-    tokenizer.backend_tokenizer.pre_tokenizer = _smollm_splitting()
-    # save_pretrained refuses a model that still claims to be GGUF-quantised.
-    if hasattr(model.config, "quantization_config"):
-        del model.config.quantization_config
-    model.hf_quantizer = None
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    temporary = Path(tempfile.mkdtemp(dir=folder.parent))
-    try:
-        model.save_pretrained(temporary)
-        tokenizer.save_pretrained(temporary)
-        (temporary / _MARKER).write_text(packaged.requirement)
-        if not (folder / _MARKER).exists():
-            shutil.rmtree(folder, ignore_errors=True)
-            temporary.replace(folder)
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
-
-
-def _smollm_splitting() -> Any:
-    """Each digit a token, as `tokenizer.ggml.pre: smollm` of the file says and transformers' GGUF reader ignores."""
-    from tokenizers import pre_tokenizers
-
-    digits = pre_tokenizers.Digits(individual_digits=True)
-    return pre_tokenizers.Sequence([digits, pre_tokenizers.ByteLevel(add_prefix_space=False)])
 
 
 def load_tokenizer(model: Model) -> Any:
@@ -190,7 +137,7 @@ def remote_code_note(model: Model) -> str | None:
 
 def _unreachable(base: str, error: Exception) -> ModelError:
     detail = " ".join(str(error).split())[:200]
-    return ModelError("train.no_model", base=base, detail=detail, aliases=", ".join(ALIASES))
+    return refusal(base, error) or ModelError("train.no_model", base=base, detail=detail, aliases=", ".join(ALIASES))
 
 
 def load_base(model: Model, precision: Precision, trainable: bool = False) -> Any:
@@ -211,6 +158,7 @@ def load_base(model: Model, precision: Precision, trainable: bool = False) -> An
         "trust_remote_code": model.trust_remote_code,
     }
     published = _published_config(model)
+    arguments |= attention_arguments(model, precision, load_config, trainable)
     if exaone.is_exaone(published):
         arguments |= {"config": exaone.llama_config(published, model.base), "key_mapping": exaone.KEY_MAPPING}
     loaded = _from_pretrained(model, arguments)
@@ -240,13 +188,20 @@ def _from_pretrained(model: Model, arguments: dict[str, Any]) -> Any:
 
 def add_adapter(base: Any, adapter: Lora | QLora, gradient_checkpointing: bool) -> Any:
     """Wrap `base` in a new LoRA adapter whose targets are resolved for this architecture."""
-    from peft import get_peft_model, prepare_model_for_kbit_training
+    from peft import get_peft_model
 
-    if isinstance(adapter, QLora):
-        base = prepare_model_for_kbit_training(base, use_gradient_checkpointing=gradient_checkpointing)
-    adapted = get_peft_model(base, lora_config(base, adapter))
+    adapted = get_peft_model(prepared(base, adapter, gradient_checkpointing), lora_config(base, adapter))
     place_adapter(adapted)
     return adapted
+
+
+def prepared(base: Any, adapter: NoAdapter | Lora | QLora, gradient_checkpointing: bool) -> Any:
+    """A quantised base whose norms are fp32 and through which gradients flow; any other base as it is."""
+    if not isinstance(adapter, QLora):
+        return base
+    from peft import prepare_model_for_kbit_training
+
+    return prepare_model_for_kbit_training(base, use_gradient_checkpointing=gradient_checkpointing)
 
 
 def lora_config(base: Any, adapter: Lora | QLora) -> Any:
@@ -264,10 +219,14 @@ def lora_config(base: Any, adapter: Lora | QLora) -> Any:
     )
 
 
-def load_trained(model: Model, precision: Precision, weights: Path, trainable: bool = False) -> Any:
+def load_trained(
+    model: Model, precision: Precision, weights: Path, trainable: bool = False, gradient_checkpointing: bool = False
+) -> Any:
     """The base with what a stage trained: an adapter on top, or the full weights of that folder."""
     if (weights / "adapter_config.json").exists():
-        return open_adapter(load_base(model, precision), weights, trainable)
+        base = load_base(model, precision)
+        base = prepared(base, model.adapter, gradient_checkpointing) if trainable else base
+        return open_adapter(base, weights, trainable)
     full = model.model_copy(update={"base": str(weights), "revision": None})
     return load_base(full, precision, trainable)
 

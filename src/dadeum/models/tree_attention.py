@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import torch
 from torch.nn import functional
@@ -22,6 +23,8 @@ NAME = "dadeum_tree"
 _KINDS = {"full_attention", "sliding_attention"}
 _UNKNOWN = ("position_bias", "s_aux", "sinks", "indices", "block_indices")
 """What a layer may hand to its attention and this one does not do."""
+_own: WeakKeyDictionary[Any, str] = WeakKeyDictionary()
+"""Models inside `trees` → the attention that they have outside."""
 
 
 @contextmanager
@@ -39,10 +42,27 @@ def trees(model: Any) -> Iterator[None]:
         raise ModelError("train.not_attention_alone", model=type(base).__name__)
     before = base.config._attn_implementation
     base.set_attn_implementation(NAME)
+    _own[base] = before
     try:
         yield
     finally:
+        del _own[base]
         base.set_attn_implementation(before)
+
+
+@contextmanager
+def own_attention(model: Any) -> Iterator[None]:
+    """Inside `trees`, the attention that the model has outside: for answers that it writes while it learns."""
+    base = model.get_base_model() if hasattr(model, "get_base_model") else model
+    own = _own.get(base)
+    if own is None:
+        yield
+        return
+    base.set_attn_implementation(own)
+    try:
+        yield
+    finally:
+        base.set_attn_implementation(NAME)
 
 
 def tree_inputs(tree: Tree) -> dict[str, Any]:

@@ -52,6 +52,8 @@ def score_table(run: Run, language: str) -> str | None:
         cells = [_cell(figures[system].get(metric)) for system in systems]
         lines.append(f"| {metric} | {' | '.join(cells)} |")
     said = [text("export.card.systems", language)]
+    if "before" in systems:
+        said.append(text("export.card.before", language))
     scores = read_json(run.scores_path)
     if "served" in scores:
         values = {"served": scores["served"], "weight": f"{scores['hybrid_weight']:g}"}

@@ -18,17 +18,19 @@ from dadeum.core.measured import Notice
 from dadeum.core.model import Model
 from dadeum.core.progress import Progress, counter, silent
 from dadeum.core.recipe import Recipe
-from dadeum.models.engines import load_engine
+from dadeum.models.engines import Engine, load_engine
 from dadeum.models.seq2seq_engine import Seq2SeqEngine
 from dadeum.models.writing import Written
 from dadeum.starts.first_tokens import Distribution, divergence, first_tokens
-from dadeum.starts.openings import drift, openings
+from dadeum.starts.openings import NUM_SHOWN, drift, openings
 from dadeum.starts.result import Openings, Side, Starts
 from dadeum.starts.verdict import MIN_PROMPTS, MIN_TOLD, is_silent, judge
 
 Prompt = list[Turn]
 TAUGHT_ANSWERS = 500
 """Training answers that are read: Kiwi takes seconds for them, minutes for all of a large file."""
+_SHOWN_CHARACTERS = 300
+"""Of a question beside its answer."""
 
 
 @dataclass(frozen=True)
@@ -59,12 +61,12 @@ def examine(
     recipe = subject if isinstance(subject, Recipe) else _bare(subject)
     if recipe.task.type in ("decide", "retrieve"):
         raise RecipeError("starts.no_free_answers", task=recipe.task.type)
-    distinct = _distinct(prompts)
+    distinct = each_once(prompts)
     tuned, ours = _side(recipe, weights, distinct, limits, progress, "tuned")
     compared = base and weights is not None
     untuned, theirs = _side(recipe, None, distinct, limits, progress, "base_model") if compared else (None, None)
     told = _notices(tuned, len(distinct), len(prompts), min(len(distinct), limits.answers))
-    lessons = _lessons(taught, recipe)
+    lessons = lessons_of(taught, recipe.seed)
     level_drift, reference = _drift(tuned.answers, lessons, untuned.answers if untuned else None)
     verdict, reasons = judge(tuned, lessons, level_drift if reference == "taught" else None)
     return Starts(
@@ -79,6 +81,7 @@ def examine(
         divergence=divergence(ours.mean, theirs.mean) if theirs else None,
         level_drift=level_drift,
         level_reference=reference,
+        questions=[one[-1]["content"][:_SHOWN_CHARACTERS] for one in evenly(distinct, limits.answers)[:NUM_SHOWN]],
         notices=[*told, *_sampled(lessons, len(taught))],
     )
 
@@ -96,7 +99,7 @@ def _bare(model: Model) -> Recipe:
     )
 
 
-def _distinct(prompts: Sequence[Prompt]) -> list[Prompt]:
+def each_once(prompts: Sequence[Prompt]) -> list[Prompt]:
     """Each prompt once: the same question asked again says the same again."""
     if not prompts:
         raise DataError("starts.no_prompts")
@@ -114,20 +117,27 @@ def _side(
     with closing(load_engine(recipe, weights)) as engine:
         if isinstance(engine, Seq2SeqEngine):
             raise RecipeError("starts.no_decoder", base=recipe.model.base)
-        count = counter(progress, f"starts.progress.{who}", len(prompts))
-        first = first_tokens(engine, prompts, limits.batch_size, recipe.seed, count)
-        asked = _evenly(prompts, limits.answers)
-        count = counter(progress, f"starts.progress.answers.{who}", len(asked))
-        written = engine.write(asked, limits.max_new_tokens, limits.batch_size, count)
-    return Side(first=first.figures, answers=openings(written, recipe.seed)), first
+        return look(engine, prompts, limits, recipe.seed, progress, who)
 
 
-def _lessons(taught: Sequence[str], recipe: Recipe) -> Openings | None:
-    """How training answers begin, of TAUGHT_ANSWERS drawn with the recipe's seed."""
+def look(
+    engine: Engine, prompts: list[Prompt], limits: Limits, seed: int, progress: Progress = silent, who: str = "tuned"
+) -> tuple[Side, Distribution]:
+    """A model that is there already, such as one that is being trained: figures without a verdict."""
+    count = counter(progress, f"starts.progress.{who}", len(prompts))
+    first = first_tokens(engine, prompts, limits.batch_size, seed, count)
+    asked = evenly(prompts, limits.answers)
+    count = counter(progress, f"starts.progress.answers.{who}", len(asked))
+    written = engine.write(asked, limits.max_new_tokens, limits.batch_size, count)
+    return Side(first=first.figures, answers=openings(written, seed)), first
+
+
+def lessons_of(taught: Sequence[str], seed: int) -> Openings | None:
+    """How training answers begin, of TAUGHT_ANSWERS drawn with the seed."""
     if not taught:
         return None
-    drawn = random.Random(recipe.seed).sample(list(taught), min(len(taught), TAUGHT_ANSWERS))
-    return openings([Written(answer, True) for answer in drawn], recipe.seed)
+    drawn = random.Random(seed).sample(list(taught), min(len(taught), TAUGHT_ANSWERS))
+    return openings([Written(answer, True) for answer in drawn], seed)
 
 
 def _sampled(lessons: Openings | None, num: int) -> list[Notice]:
@@ -136,7 +146,7 @@ def _sampled(lessons: Openings | None, num: int) -> list[Notice]:
     return [Notice(key="starts.notice.taught_sample", values={"num": TAUGHT_ANSWERS, "total": num})]
 
 
-def _evenly(prompts: list[Prompt], num: int) -> list[Prompt]:
+def evenly(prompts: list[Prompt], num: int) -> list[Prompt]:
     """`num` of them over the whole list: files are often sorted by topic."""
     if len(prompts) <= num:
         return prompts

@@ -14,10 +14,11 @@ from dadeum.core.measured import Measured
 from dadeum.core.stats import bootstrap_counts
 from dadeum.models.engines import Engine
 from dadeum.models.first_token import first_token_log_probs
-from dadeum.starts.result import FirstTokens
+from dadeum.starts.result import FirstTokens, Likely
 from dadeum.starts.tokens import KINDS, kinds, shown
 
 _SAMPLES = 2000
+_NUM_LIKELIEST = 10
 
 
 @dataclass(frozen=True)
@@ -75,6 +76,10 @@ def _figures(
         dependence=max(0.0, entropy - float(own.mean())),
         top=shown(engine.renderer.tokenizer, top),
         top_probability=float(mean[top]),
+        likeliest=[
+            Likely(token=shown(engine.renderer.tokenizer, int(one)), probability=float(mean[one]))
+            for one in np.argsort(-mean, kind="stable")[:_NUM_LIKELIEST]
+        ],
         same_choice=measured(choices == commonest, seed),
         marks=measured(mass["mark"], seed),
         ends=measured(mass["end"], seed),

@@ -34,7 +34,8 @@ MIN_WHOLE = 10
 """Answers that came to their own end and tell, from which their ends are judged."""
 _RARE = 0.1
 """Share under which a speech level is an exception in the reference."""
-_NUM_SHOWN = 5
+NUM_SHOWN = 5
+"""Answers that are kept to be read."""
 _SHOWN_CHARACTERS = 120
 _SENTENCE_END = re.compile(r"[.!?…。\n]")
 _LAST_SENTENCE = re.compile(r"[^.!?…。\n]*$")
@@ -48,6 +49,7 @@ _REPLACEMENT = "\ufffd"
 def openings(answers: Sequence[Written], seed: int) -> Openings:
     """Figures of answers; those that the limit cut inside their reasoning have shown no beginning yet."""
     thinking = [_THINKS.match(answer.text) is not None for answer in answers]
+    shown = [_text(answer)[:_SHOWN_CHARACTERS] for answer in answers[:NUM_SHOWN]]
     answers = [answer for answer, thinks in zip(answers, thinking, strict=True) if not thinks]
     texts = [_text(answer) for answer in answers]
     sentences = [first_sentence(text) for text in texts]
@@ -71,7 +73,7 @@ def openings(answers: Sequence[Written], seed: int) -> Openings:
         cut_off=measured([not answer.finished for answer in answers], seed),
         levels=levels,
         num_told=num_told,
-        shown=[text[:_SHOWN_CHARACTERS] for text in texts[:_NUM_SHOWN]],
+        shown=shown,
     )
 
 

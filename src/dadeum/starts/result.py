@@ -12,6 +12,13 @@ State = Literal["healthy", "at_risk", "collapsed"]
 SCHEMA = 1
 
 
+class Likely(Part):
+    """A token and its probability, averaged over prompts."""
+
+    token: str
+    probability: float
+
+
 class FirstTokens(Part):
     """The first token after the template, over all prompts; shares are probability, averaged over prompts."""
 
@@ -27,6 +34,8 @@ class FirstTokens(Part):
     """The likeliest token of the mean distribution; bytes such as <EC> where it is only a part of a letter."""
     top_probability: float
     """Its mean probability."""
+    likeliest: list[Likely] = Field(default_factory=list)
+    """The ten likeliest of the mean distribution, `top` first."""
     same_choice: Measured
     """Share of prompts whose likeliest token is the commonest one."""
     marks: Measured
@@ -80,7 +89,7 @@ class Openings(Part):
     num_told: int
     """How many sentences these are."""
     shown: list[str]
-    """The first answers."""
+    """The first answers that were written, reasoning too where the limit cut them in it."""
 
 
 class Side(Part):
@@ -124,4 +133,6 @@ class Starts(Part):
     level_drift: float | None
     """Share of sentences in another speech level than the training answers' (or else the base's); None: too few."""
     level_reference: Literal["taught", "base"] | None = None
+    questions: list[str] = Field(default_factory=list)
+    """What `shown` answers, of both models."""
     notices: list[Notice] = Field(default_factory=list)

@@ -103,7 +103,7 @@ RULES = (
     Rule("loops", lambda side: (side.answers.loops, ""), 0.2, None, lambda taught: taught.loops),
     Rule("unfinished", lambda side: (side.answers.unfinished, ""), 0.2, None, lambda taught: taught.unfinished),
 )  # fmt: skip
-_OF_ANSWERS = {"marks", "boilerplate", "first_sentence", "first_word", "empty", "torn_answers", "loops"}
+OF_ANSWERS = {"marks", "boilerplate", "first_sentence", "first_word", "empty", "torn_answers", "loops"}
 LEVEL_DRIFT = 0.3
 """Share of sentences in a level that the training answers hardly use."""
 
@@ -137,4 +137,4 @@ def _reasons(side: Side, taught: Openings | None) -> Iterator[Reason]:
 
 def _is_odd(rule: Rule, found: Measured, num: int) -> bool:
     """Too few of the answers to mean anything."""
-    return rule.signal in _OF_ANSWERS and round(found.value * num) < min(MIN_HIT, num)
+    return rule.signal in OF_ANSWERS and round(found.value * num) < min(MIN_HIT, num)

@@ -12,7 +12,7 @@ def sentences(found: Starts, language: str | None = None) -> list[str]:
     """In `ko` or `en`; the verdict first."""
     language = language or current_language()
     lines = [text(f"starts.verdict.{found.verdict}", language, num=found.num_prompts)]
-    lines += [_reason(reason, language) for reason in found.reasons]
+    lines += [reason_sentence(reason, language) for reason in found.reasons]
     if found.verdict != "healthy" and any(reason.taught for reason in found.reasons):
         lines.append(text("starts.taught", language))
     lines += _side(found.model, "model", language)
@@ -26,7 +26,7 @@ def sentences(found: Starts, language: str | None = None) -> list[str]:
     return lines + [text(notice.key, language, **notice.values) for notice in found.notices]
 
 
-def _reason(reason: Reason, language: str) -> str:
+def reason_sentence(reason: Reason, language: str) -> str:
     values = {"share": percent(reason.value, 0), "limit": percent(reason.limit, 0), **reason.values}
     said = text(f"starts.reason.{reason.signal}", language, **values)
     return said if reason.sure else f"{said} {text('starts.unsure', language)}"

@@ -150,7 +150,8 @@ def _of_answers(recipe: Recipe, stage: Online, splits: Splits, renderer: Rendere
     else:
         factor = stage.trainer_args.get("num_iterations", 1) + (forward if stage.beta else 0)
     place = [one.name for one in recipe.stages].index(stage.name)
-    goes_on = stage.start == "previous" and any(before < place for before in recipe.policy_stages)
+    earlier = any(before < place for before in recipe.policy_stages)
+    goes_on = stage.start == "previous" and (earlier or recipe.model.start is not None)
     note = text("plan.methods.written", stage=stage.name, prompts=together, generations=stage.generations,
                 answers=answers, tokens=longest)  # fmt: skip
     memory = Answers(max(row.prompt_tokens for row in rows), longest, goes_on)

@@ -33,6 +33,7 @@ _ALWAYS: dict[str, Any] = {
 }
 """Rows come as token ids, progress and metrics are our own, and the kept metric must fall."""
 STOPPING_METRICS = ("eval_loss", "loss")
+WATCHED_METHODS = ("sft", "dpo", "rloo", "grpo", "ppo")
 _OPTIMIZER_PACKAGES = {
     "galore": "galore_torch", "lomo": "lomo_optim", "grokadamw": "grokadamw", "schedule_free": "schedulefree",
     "apollo": "apollo_torch", "apex": "apex", "anyprecision": "torchdistx", "npu": "torch_npu", "xla": "torch_xla",
@@ -92,7 +93,7 @@ def base_arguments(work: Work, num_rows: int, has_validation: bool) -> dict[str,
 def check_stages(recipe: Recipe) -> list[RecipeError]:
     """Problems of all stages that can be seen without loading anything."""
     problems = method_problems(recipe) + online_problems(recipe) + instruction_problems(recipe)
-    problems += preference_problems(recipe)
+    problems += preference_problems(recipe) + watch_problems(recipe)
     for stage in recipe.stages:
         if stage.eval_steps and stage.save_steps and stage.save_steps % stage.eval_steps:
             problems.append(
@@ -102,6 +103,18 @@ def check_stages(recipe: Recipe) -> list[RecipeError]:
         if stage.early_stopping and stage.early_stopping.metric not in STOPPING_METRICS:
             problems.append(RecipeError("train.stopping.metric", stage=stage.name, metric=stage.early_stopping.metric))
     return problems
+
+
+def watch_problems(recipe: Recipe) -> list[RecipeError]:
+    """Stages that are to be watched and whose answers have no free beginning."""
+    watched = [stage for stage in recipe.stages if stage.watch]
+    if recipe.task.type in ("decide", "retrieve"):
+        return [RecipeError("train.watch.task", stage=stage.name, task=recipe.task.type) for stage in watched]
+    return [
+        RecipeError("train.watch.method", stage=stage.name, method=stage.method, methods=", ".join(WATCHED_METHODS))
+        for stage in watched
+        if stage.method not in WATCHED_METHODS
+    ]
 
 
 def _unusable_optimizer(stage: AnyStage) -> list[RecipeError]:

@@ -1,8 +1,8 @@
 """train(recipe, run): the one spine of all training stages: seed, folder, checkpoint, fit, save, log.
 
-Each stage starts from what the stage before it trained and leaves `stages/<n>-<name>/adapter`; what it does stands in
-`methods/<method>.py`. A stage that was killed goes on from its newest complete checkpoint; a finished one with the same
-inputs is skipped.
+Each stage starts from what the stage before it trained, the first from `model.start`, and leaves
+`stages/<n>-<name>/adapter`; what it does stands in `methods/<method>.py`. A stage that was killed goes on from its
+newest complete checkpoint; a finished one with the same inputs is skipped.
 """
 
 from __future__ import annotations
@@ -20,10 +20,13 @@ from dadeum.core.progress import Progress, silent
 from dadeum.core.recipe import Recipe
 from dadeum.core.run import Run, append_jsonl, file_hash, fingerprint, read_jsonl, write_jsonl, write_text
 from dadeum.core.stages import AnyStage, OnPairs, Reward
+from dadeum.models.attention import attention_in_use, choose_attention
 from dadeum.models.fresh import in_run
+from dadeum.models.load import load_config
 from dadeum.models.memory import peak_mb, return_freed, start_peak
 from dadeum.models.precision import choose_precision
 from dadeum.models.save import save_model
+from dadeum.models.started import weights_of
 from dadeum.training.work import Ready, Work
 
 
@@ -62,7 +65,7 @@ def train(recipe: Recipe, run: Run, progress: Progress = silent) -> dict[str, St
     for split in ("train", "validation"):
         run.require(run.split_path(split), "data build")
     results: dict[str, StageResult] = {}
-    policy: Path | None = None
+    policy = weights_of(recipe.model)
     reward_model: Path | None = None
     for index, stage in enumerate(recipe.stages):
         folder = run.stage_folder(index, stage.name)
@@ -76,6 +79,7 @@ def train(recipe: Recipe, run: Run, progress: Progress = silent) -> dict[str, St
             result = _run_stage(_Frame(in_run(recipe, run), run, stage, folder, before, reward_model, progress), inputs)
             recorded = run.manifest().get("training", {})
             run.record("training", recorded | {stage.name: asdict(result)})
+            _wait_for_everyone()  # the others read what the first process has just written down
 
         run.step(f"train.{stage.name}", inputs, work, outputs=[folder / "adapter"])
         results[stage.name] = StageResult(**run.manifest()["training"][stage.name])
@@ -102,7 +106,16 @@ def stage_inputs(recipe: Recipe, run: Run, index: int) -> dict[str, Any]:
         "seed": recipe.seed,
         "stages": [stage.model_dump(mode="json") for stage in stages],
         "pairs": [file_hash(Path(path)) if Path(path).is_file() else None for path in files],
-    } | searched
+    } | (searched | _given(recipe))
+
+
+def _given(recipe: Recipe) -> dict[str, Any]:
+    """The weights that the first stage goes on from; the same folder may hold others tomorrow."""
+    folder = weights_of(recipe.model)
+    if folder is None:
+        return {}
+    files = [*folder.glob("*.safetensors"), *folder.glob("adapter_config.json"), *folder.glob("config.json")]
+    return {"start": [file_hash(file) for file in sorted(files)]}
 
 
 @dataclass(frozen=True)
@@ -123,6 +136,8 @@ def _run_stage(frame: _Frame, inputs: dict[str, Any]) -> StageResult:
     from accelerate import PartialState
     from transformers import PrinterCallback, set_seed
 
+    from dadeum.training.watch import add_watch
+
     run, stage, folder = frame.run, frame.stage, frame.folder
     if stage.gradient_checkpointing:  # time for memory is what the recipe asks for
         return_freed()
@@ -131,10 +146,12 @@ def _run_stage(frame: _Frame, inputs: dict[str, Any]) -> StageResult:
     with PartialState().main_process_first():
         checkpoint = _prepare_folder(run, folder, stage, inputs)
     work = Work(**vars(frame), precision=choose_precision(frame.recipe.model.precision))
+    _tell_attention(work)
     with find("training.methods", stage.method).ready(work) as ready:
         trainer = ready.trainer
         trainer.remove_callback(PrinterCallback)  # it prints every log line; metrics.jsonl has them
         trainer.add_callback(_logger(run, stage.name, frame.progress))
+        add_watch(ready, work)
         started = time.perf_counter()
         output = trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
         seconds = time.perf_counter() - started
@@ -147,6 +164,21 @@ def _run_stage(frame: _Frame, inputs: dict[str, Any]) -> StageResult:
     if torch.cuda.is_available():
         torch.cuda.empty_cache()
     return result
+
+
+def _tell_attention(work: Work) -> None:
+    """Where the recipe leaves it to the machine; the manifest's `choices.attention` is what training computed with."""
+    model = work.recipe.model
+    if model.attention == "auto" and work.recipe.task.type != "retrieve":
+        chosen = choose_attention(model, work.precision, load_config, trainable=True)
+        found = chosen.implementation or "sdpa"
+        work.run.event("attention_chosen", stage=work.stage.name, attention=found, reason=chosen.reason)
+
+
+def _wait_for_everyone() -> None:
+    from accelerate import PartialState
+
+    PartialState().wait_for_everyone()
 
 
 def _prepare_folder(run: Run, folder: Path, stage: AnyStage, inputs: dict[str, Any]) -> Path | None:
@@ -203,6 +235,8 @@ def save_weights(ready: Ready, folder: Path) -> None:
 
 
 def _result(ready: Ready, work: Work, output: Any, seconds: float) -> StageResult:
+    from dadeum.training.watch import watch_figures
+
     trainer, told = ready.trainer, ready.told()
     state = trainer.state
     parameters = [(parameter.numel(), parameter.requires_grad) for parameter in trainer.model.parameters()]
@@ -225,6 +259,6 @@ def _result(ready: Ready, work: Work, output: Any, seconds: float) -> StageResul
         gflops=work.precision.gflops,
         tokens=told.tokens,
         tokens_computed=told.tokens_computed,
-        choices=told.choices,
-        figures=told.figures,
+        choices=told.choices | {"attention": attention_in_use(trainer.model)},
+        figures=told.figures | watch_figures(state),
     )

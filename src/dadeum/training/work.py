@@ -73,10 +73,11 @@ class Ready:
 
 
 def trainable_model(work: Work) -> Any:
-    """The causal model that the stage goes on with: the stage before's, or a new adapter on the untuned base."""
+    """The model that the stage goes on with: the stage before's or `model.start`'s, or a new adapter on the base."""
     recipe = work.recipe
     if work.before is not None:
-        return load_trained(recipe.model, work.precision, work.before, trainable=True)
+        checkpointed = work.stage.gradient_checkpointing
+        return load_trained(recipe.model, work.precision, work.before, True, checkpointed)
     base = load_base(recipe.model, work.precision, trainable=True)
     if isinstance(recipe.model.adapter, NoAdapter):
         return base

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from dadeum.cli_data import app
+from dadeum.cli_make import app
 from dadeum.core.errors import DataError
 from dadeum.core.run import read_json, read_jsonl
 from dadeum.data.builders import made, made_rows

@@ -3,6 +3,7 @@ from __future__ import annotations
 import random
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -11,9 +12,10 @@ from hypothesis import strategies as st
 
 from dadeum.core.clean_steps import Balance, CapPhraseShare, CleanStep, DropPhrases, Resample
 from dadeum.core.errors import DataError
-from dadeum.core.examples import Example
+from dadeum.core.examples import Example, Turn
 from dadeum.core.messages import LANGUAGES
 from dadeum.core.recipe import Recipe
+from dadeum.data.builders.made_rows import made_rows
 from dadeum.data.repairs.removals import Gone, balanced, most_kept, over_size
 from dadeum.data.repairs.row_kinds import ExampleRows, FieldRows
 from dadeum.data.repairs.transforms import Applied, Rules, apply_step
@@ -124,6 +126,47 @@ def test_boilerplate_listed_and_mined_is_thinned_to_its_share(
 
 
 # -- labels and sources ---------------------------------------------------------------------------
+WARNING = "정확한 판단은 반드시 전문가와 상담하세요."
+
+
+def test_only_what_the_assistant_says_counts_and_every_turn_of_it(distinct: Callable[[int], list[str]]) -> None:
+    words = distinct(60)
+    examples = [chat(number, f"{word} 방법을 씁니다.") for number, word in enumerate(words[:40])]
+    asking = f"이 답을 고쳐 줘: {WARNING}"
+    examples += [
+        replace(
+            chat(100 + number, f"{word} 순서로 고칩니다."), text=asking, prompt=[{"role": "user", "content": asking}]
+        )
+        for number, word in enumerate(words[40:50])
+    ]
+    before: list[Turn] = [{"role": "user", "content": "알려 줘"}, {"role": "assistant", "content": WARNING}]
+    examples += [
+        replace(
+            chat(200 + number, f"{word} 뒤에 다시 봅니다."), prompt=[*before, {"role": "user", "content": f"{word}?"}]
+        )
+        for number, word in enumerate(words[50:])
+    ]
+    done = run(CapPhraseShare(cap_phrase_share=0.05), examples)
+    assert {int(item.id.split(":")[1]) // 100 for item in done.removed} == {2}
+    assert len(done.removed) == 10 - most_kept(50, 0.05)
+
+
+def test_a_cap_on_merged_data_removes_no_made_row(distinct: Callable[[int], list[str]]) -> None:
+    words = distinct(200)
+    made = [
+        Example(f"{name}:{number}", name, name, str(number), row.turns[0],
+                [{"role": "user", "content": row.turns[0]}], [{"role": "assistant", "content": row.turns[1]}], "")
+        for name in ("no-warning", "correction") for number, row in enumerate(made_rows(name, 200, 42))
+    ]  # fmt: skip
+    warned = [chat(number, f"{word} 답입니다. {WARNING}", "own") for number, word in enumerate(words[:60])]
+    plain = [chat(100 + number, f"{word} 방법을 씁니다.", "own") for number, word in enumerate(words[60:])]
+    done = run(CapPhraseShare(cap_phrase_share=0.05), [*warned, *plain, *made])
+    assert {item.source for item in done.removed} == {"own"}
+    left = sum(WARNING in str(row.fields) for row in done.rows if row.source == "own")
+    assert left == most_kept(len(plain) + len(made), 0.05)
+    assert left <= 0.05 * len(done.rows)
+
+
 def test_no_label_has_more_than_so_many_rows_per_row_of_the_rarest() -> None:
     rows = labelled("A" * 50 + "B" * 10 + "C" * 4)
     gone = balanced(rows, 2.5, seed=1)

@@ -1,4 +1,4 @@
-"""Who writes drafts: a model behind an OpenAI-compatible endpoint, or one on this machine, which sends nothing."""
+"""Who writes what is asked for: a model behind an OpenAI-compatible endpoint, or one here, which sends nothing."""
 
 from __future__ import annotations
 
@@ -6,36 +6,53 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Protocol
 
 from dadeum.core.errors import DataError, MissingExtra
+from dadeum.core.examples import Turn
+from dadeum.core.generation import Generation
 from dadeum.core.model import Model, NoAdapter
 from dadeum.core.recipe import Recipe
-from dadeum.data.builders.asking import Asking
-from dadeum.models.endpoint import Endpoint, Reply, shown_url
+from dadeum.models.endpoint import Endpoint, Question, Reply, shown_url
 
 MAX_NEW_TOKENS = 192
 """Of a model on this machine, for each question: Korean takes many tokens of most models."""
+TOP_P = 0.95
+"""Of a model on this machine that is asked to vary: the unlikeliest tokens break the JSON."""
 _BATCH_SIZE = 4
 
 
+class Request(Question, Protocol):
+    """One thing to ask for: a draft about a chunk, conversations like some examples."""
+
+    @property
+    def turns(self) -> list[Turn]:
+        """The whole prompt, for a model on this machine."""
+        ...
+
+    @property
+    def number(self) -> int:
+        """How many are asked for; each has its room in the reply."""
+        ...
+
+
 class Author(Protocol):
-    """Writes a reply to each asking."""
+    """Writes a reply to each request."""
 
     @property
     def name(self) -> str:
-        """Model, as the drafts remember it."""
+        """Model, as what it wrote remembers it."""
         ...
 
     @property
     def address(self) -> str:
-        """Where the chunks are sent; empty for this machine."""
+        """Where requests are sent; empty for this machine."""
         ...
 
     @property
     def at_once(self) -> int:
-        """Chunks whose drafts are written down together."""
+        """Requests whose replies are written down together."""
         ...
 
-    def write(self, askings: Sequence[Asking]) -> Iterator[tuple[int, Reply]]:
-        """(index of the asking, reply), in any order."""
+    def write(self, askings: Sequence[Request]) -> Iterator[tuple[int, Reply]]:
+        """(index of the request, reply), in any order."""
         ...
 
     def close(self) -> None: ...
@@ -44,14 +61,13 @@ class Author(Protocol):
 class EndpointAuthor:
     at_once = 16
 
-    def __init__(self, base_url: str, model: str, api_key_env: str, seed: int) -> None:
+    def __init__(self, base_url: str, model: str, api_key_env: str, seed: int, temperature: float = 0.0) -> None:
         self.name = model
         self.address = shown_url(base_url)
-        self._endpoint = Endpoint(
-            base_url, model, api_key_env, seed, MissingExtra("data.builders.missing_extra")
-        )  # fmt: skip
+        missing = MissingExtra("data.builders.missing_extra")
+        self._endpoint = Endpoint(base_url, model, api_key_env, seed, missing, temperature=temperature)
 
-    def write(self, askings: Sequence[Asking]) -> Iterator[tuple[int, Reply]]:
+    def write(self, askings: Sequence[Request]) -> Iterator[tuple[int, Reply]]:
         return self._endpoint.ask(askings)
 
     def close(self) -> None:
@@ -59,23 +75,27 @@ class EndpointAuthor:
 
 
 class LocalAuthor:
-    """Greedy, so that the same chunk gives the same draft."""
+    """Greedy unless told otherwise, so that the same chunk gives the same draft."""
 
     at_once = _BATCH_SIZE
 
-    def __init__(self, base: str) -> None:
+    def __init__(self, base: str, seed: int = 42, temperature: float = 0.0, tokens_each: int | None = None) -> None:
         # Imported here: only this needs torch.
         from dadeum.models.engines import load_engine
 
         self.name = base
         self.address = ""
+        self._seed = seed
+        self._tokens_each = tokens_each or MAX_NEW_TOKENS
+        self._generation = Generation(temperature=temperature, top_p=TOP_P if temperature else 1.0)
         self._engine = load_engine(_recipe(base), None)
 
-    def write(self, askings: Sequence[Asking]) -> Iterator[tuple[int, Reply]]:
-        room = MAX_NEW_TOKENS * max(asking.number for asking in askings)
-        answers = self._engine.generate([asking.turns for asking in askings], room, _BATCH_SIZE)
-        for index, answer in enumerate(answers):
-            yield index, Reply(answer)
+    def write(self, askings: Sequence[Request]) -> Iterator[tuple[int, Reply]]:
+        room = self._tokens_each * max(asking.number for asking in askings)
+        prompts = [asking.turns for asking in askings]
+        written = self._engine.write(prompts, room, _BATCH_SIZE, generation=self._generation, seed=self._seed)
+        for index, answer in enumerate(written):
+            yield index, Reply(answer.text)
 
     def close(self) -> None:
         self._engine.close()
@@ -96,12 +116,21 @@ def _recipe(base: str) -> Recipe:
 
 
 def author_of(
-    base_url: str | None, model: str | None, api_key_env: str, local: str | None, seed: int
+    base_url: str | None,
+    model: str | None,
+    api_key_env: str,
+    local: str | None,
+    seed: int,
+    temperature: float = 0.0,
+    tokens_each: int | None = None,
 ) -> Callable[[], Author]:
-    """What opens the author that the user named. Raises DataError unless it is one, and one that is named in full."""
+    """What opens the author that the user named. Raises DataError unless it is one, and one that is named in full.
+
+    Above a temperature of 0 it varies what it writes; `tokens_each` is the room for each of what is asked for.
+    """
     if local is not None and base_url is None and model is None:
-        return lambda: LocalAuthor(local)
+        return lambda: LocalAuthor(local, seed, temperature, tokens_each)
     if base_url is not None and model is not None and local is None:
-        return lambda: EndpointAuthor(base_url, model, api_key_env, seed)
+        return lambda: EndpointAuthor(base_url, model, api_key_env, seed, temperature)
     given = {"--base-url": base_url, "--model": model, "--local": local}
     raise DataError("data.builders.no_author", given=", ".join(name for name, value in given.items() if value) or "-")

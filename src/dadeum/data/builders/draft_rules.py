@@ -51,11 +51,12 @@ class Rules:
         copied, letters = copied_letters(draft.question, chunk.text)
         if copied >= MIN_COPIED and copied >= COPIED_SHARE * letters:
             return "copied", f"{copied}/{letters}"
-        if found := self._alike(draft.question):
+        if found := self.asks_again(draft.question):
             return "duplicate", found
         return "", ""
 
-    def _alike(self, question: str) -> str:
+    def asks_again(self, question: str) -> str:
+        """The question that was accepted before and asks the same; empty for a new one."""
         letters, words = bare(question), frozenset(content_words([question])[0])
         if letters in self.asked:
             return question

@@ -29,24 +29,24 @@ def quality(rows: Sequence[MadeRow]) -> dict[str, Any]:
         "answers": len(answers),
         "categories": dict(sorted(categories.items())),
         # Of the smallest category to the largest: 1 is even.
-        "balance": _share(min(categories.values()), max(categories.values())),
-        "distinct_1": _distinct([(word,) for found in words for word in found]),
-        "distinct_2": _distinct([pair for found in words for pair in pairwise(found)]),
+        "balance": share(min(categories.values()), max(categories.values())),
+        "distinct_1": distinct([(word,) for found in words for word in found]),
+        "distinct_2": distinct([pair for found in words for pair in pairwise(found)]),
         "commonest_start": start,
-        "commonest_start_share": _share(times, len(answers)),
+        "commonest_start_share": share(times, len(answers)),
         "distinct_starts": len({found[0] for found in words}),
         "distinct_prompts": len({row.turns[:-1] for row in rows}),
         "distinct_answers": len(set(answers)),
         # Numbers and names masked: how many of them are more than other figures in the same sentence.
         "distinct_masked": len({masked(answer) for answer in answers}),
         "near_duplicates": len(near_copies([row.said for row in rows], SIMILARITY)),
-        "speech_levels": {level: _share(count, len(answers)) for level, count in levels.most_common()},
+        "speech_levels": {level: share(count, len(answers)) for level, count in levels.most_common()},
     }
 
 
-def _distinct(parts: Sequence[tuple[str, ...]]) -> float:
-    return _share(len(set(parts)), len(parts))
+def distinct(parts: Sequence[tuple[str, ...]]) -> float:
+    return share(len(set(parts)), len(parts))
 
 
-def _share(part: int, whole: int) -> float:
+def share(part: float, whole: int) -> float:
     return round(part / whole, _DIGITS) if whole else 0.0

@@ -6,28 +6,42 @@ A recipe's made rows become a file in the cache, read like any other. The same n
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from functools import cache
 from importlib import resources
 from pathlib import Path
+from typing import Any, Protocol
 
 from dadeum import __version__
 from dadeum.core.recipe import Recipe, Source
 from dadeum.core.run import fingerprint, write_jsonl
 from dadeum.data.builders.correction import correction
 from dadeum.data.builders.korean_sft_rows import korean_sft
-from dadeum.data.builders.made_topics import MadeRow
+from dadeum.data.builders.mail_rows import mail
 from dadeum.data.builders.no_warning_rows import no_warning
 from dadeum.models.precision import cache_folder
 
-ROWS: dict[str, int | None] = {"korean-sft": None, "no-warning": 3000, "correction": 3500}
+ROWS: dict[str, int | None] = {"korean-sft": None, "no-warning": 3000, "correction": 3500, "mail": 1000}
 """Name → rows unless told otherwise; None is all that there are."""
+CONVERSATIONS = {"messages": "messages"}
+"""field: column of made conversations."""
+MAIL = {name: name for name in ("subject", "attachments", "origin", "label")}
+"""field: column of made mail."""
 
 
-def made_rows(name: str, rows: int | None, seed: int) -> list[MadeRow]:
+class AnyRow(Protocol):
+    """A conversation or a mail."""
+
+    def as_json(self) -> dict[str, Any]: ...
+
+
+def made_rows(name: str, rows: int | None, seed: int) -> Sequence[AnyRow]:
     """Up to `rows` rows of ROWS[name]; DataError where more are asked for than were written one by one."""
     asked = rows or ROWS[name]
     if name == "korean-sft" or asked is None:
         return korean_sft(asked, seed)
+    if name == "mail":
+        return mail(asked, seed)
     return (no_warning if name == "no-warning" else correction)(asked, seed)
 
 
@@ -45,8 +59,8 @@ def _made(source: Source, seed: int) -> Source:
     if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True)
         write_jsonl(path, (row.as_json() for row in made_rows(source.make, source.rows, seed)))
-    name = source.name or source.make
-    return source.model_copy(update={"path": str(path), "make": None, "rows": None, "name": name})
+    name, columns = source.name or source.make, source.map or (MAIL if source.make == "mail" else CONVERSATIONS)
+    return source.model_copy(update={"path": str(path), "make": None, "rows": None, "name": name, "map": columns})
 
 
 @cache

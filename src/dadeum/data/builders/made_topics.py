@@ -104,9 +104,9 @@ def shingles(text: str) -> frozenset[str]:
     return frozenset(text[at : at + 3] for at in range(len(text) - 2))
 
 
-def alike(one: frozenset[str], other: frozenset[str]) -> bool:
+def alike(one: frozenset[str], other: frozenset[str], *, similarity: float = MAX_SIMILARITY) -> bool:
     short, long = sorted((len(one), len(other)))
-    return short >= MAX_SIMILARITY * long and len(one & other) >= MAX_SIMILARITY * len(one | other)
+    return short >= similarity * long and len(one & other) >= similarity * len(one | other)
 
 
 def _written(value: Any) -> Word:

@@ -1,7 +1,7 @@
 """Answers begin in many ways; where most begin alike, the model settles its first token before it reads.
 
-Measured: 128 healthy answers begin with 122 different words; 3,500 broken correction rows with 19; half of a public
-summary set with "두 화자는".
+First answers of conversations and later ones are judged apart: "네, 물론입니다." stands before the first. Measured: 128
+healthy answers begin with 122 different words; 3,500 broken correction rows with 19.
 """
 
 from __future__ import annotations
@@ -10,17 +10,23 @@ import math
 import re
 import unicodedata
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
-from dadeum.core.examples import answer_of
 from dadeum.core.findings import Finding, Hit
+from dadeum.core.korean import masked
 from dadeum.data.context import Context, short
+from dadeum.data.texts.turns import AnswerTurn, answer_turns
 
 CODE = "KO110"
 NAME = "answer_starts"
 
 MAX_TOP = 0.3
 """Share of answers with one and the same first word (or two) from which this is a warning."""
+MAX_SENTENCE = 0.2
+"""Share of answers with one and the same first sentence, and more after it; of 264 answers to questions of documents
+11 % begin with "아니요.", of 11,823 chat answers no sentence begins 0.1 %."""
 MAX_MARKS = 0.2
 """Share of answers that begin with a punctuation mark or symbol."""
 MIN_ANSWERS = 50
@@ -32,6 +38,9 @@ MIN_SPREAD = 0.01
 """Effective number of different starts (exp of the entropy) per answer; the broken correction file has 0.005."""
 MIN_STARTS = 30
 """Effective starts that are enough for any number of answers."""
+_MIN_SENTENCE = 4
+"""Letters of a first sentence; "네." and "아니요." answer a question."""
+_SENTENCE_END = re.compile(r"[.!?…。\n]+\s*(?=\S)")
 _MASK = re.compile("#[A-Za-z]+[0-9]*#")
 _MAX_MASKS = 4
 _FORMATS = ("```", "**", "#", "{", "[", "<", "(", "$", "http", "|")
@@ -52,9 +61,12 @@ class Starts:
     """Different first words."""
     marks: float
     """Share of answers that begin with a mark or symbol."""
+    sentence: str
+    """The commonest first sentence that is not the whole answer, names and numbers masked; empty for none."""
+    sentence_share: float
 
 
-def starts(answers: list[str]) -> Starts:
+def starts(answers: Sequence[str]) -> Starts:
     """Raises ValueError for no answers."""
     if not answers:
         raise ValueError("no answers")
@@ -63,39 +75,81 @@ def starts(answers: list[str]) -> Starts:
     top = two.most_common(1)[0] if two.most_common(1)[0][1] >= MAX_TOP * len(answers) else first.most_common(1)[0]
     entropy = sum(count / len(answers) * math.log(len(answers) / count) for count in first.values())
     marks = sum(_begins_with_mark(answer) for answer in answers)
-    return Starts(top[0], top[1] / len(answers), entropy, len(first), marks / len(answers))
+    sentences = Counter(sentence for answer in answers if (sentence := _first_sentence(answer)))
+    sentence, times = sentences.most_common(1)[0] if sentences else ("", 0)
+    num = len(answers)
+    return Starts(top[0], top[1] / num, entropy, len(first), marks / num, sentence, times / num)
 
 
 def check(context: Context) -> list[Finding]:
     if context.task in ("decide", "text"):
         return []
-    answers = {row: answer for row, (_, example) in enumerate(context.placed) if (answer := answer_of(example).strip())}
-    distinct = list(dict.fromkeys(answers.values()))
-    if len(answers) < MIN_ANSWERS or sum(map(len, answers.values())) < MIN_CHARACTERS * len(answers):
+    turns = answer_turns([example for _, example in context.placed])
+    first = [turn for turn in turns if turn.is_first]
+    later = [turn for turn in turns if not turn.is_first]
+    judged = [(group, why) for group in (first, later) if (why := _judge(group))]
+    if not judged and later and (why := _judge(turns)):
+        judged = [(turns, why)]
+    if not judged:
         return []
-    every, different = starts(list(answers.values())), starts(distinct)
-    why = _why(every, len(answers)) or (_why(different, len(distinct)) if len(distinct) >= MIN_ANSWERS else "")
-    if not why:
-        return []
-    hits = [
-        Hit(row, _part(context, row), found={"start": short(_start(answer))})
-        for row, answer in answers.items()
-        if why == "few" or (_begins_with_mark(answer) if why == "marks" else _start(answer).startswith(every.top))
+    hits = [hit for group, why in judged for hit in _hits(group, why)]
+    values = _values(*judged[0], first, later)
+    return context.finding(CODE, NAME, "warn", hits, values, len({turn.row for turn in turns}))
+
+
+def _judge(turns: Sequence[AnswerTurn]) -> str:
+    """What is wrong with how these answers begin; empty where nothing is, or too little to tell."""
+    texts = [turn.text for turn in turns]
+    distinct = list(dict.fromkeys(texts))
+    if len(texts) < MIN_ANSWERS or sum(map(len, texts)) < MIN_CHARACTERS * len(texts):
+        return ""
+    return _why(starts(texts), len(texts)) or (
+        _why(starts(distinct), len(distinct)) if len(distinct) >= MIN_ANSWERS else ""
+    )
+
+
+def _hits(turns: Sequence[AnswerTurn], why: str) -> list[Hit]:
+    every = starts([turn.text for turn in turns])
+    return [
+        Hit(turn.row, turn.part, found={"start": short(_start(turn.text))})
+        for turn in turns
+        if why == "few"
+        or (why == "marks" and _begins_with_mark(turn.text))
+        or (why == "sentence" and _first_sentence(turn.text) == every.sentence)
+        or (why == "top" and _start(turn.text).startswith(every.top))
     ]
-    values = {
-        "why": why, "top": short(every.top), "share": every.share, "distinct_share": different.share,
-        "entropy": every.entropy, "starts": every.distinct, "answers": len(answers), "distinct": len(distinct),
-        "marks": every.marks,
+
+
+def _values(
+    turns: Sequence[AnswerTurn], why: str, first: Sequence[AnswerTurn], later: Sequence[AnswerTurn]
+) -> dict[str, Any]:
+    """Figures of the answers that begin too much alike, beside the shares of `top` in first and later answers."""
+    texts = [turn.text for turn in turns]
+    distinct = list(dict.fromkeys(texts))
+    every = starts(texts)
+    return {
+        "why": why, "top": short(every.top), "share": every.share, "distinct_share": starts(distinct).share,
+        "entropy": every.entropy, "starts": every.distinct, "per_answer": every.distinct / len(texts),
+        "answers": len(texts), "distinct": len(distinct), "marks": every.marks,
+        "sentence": short(every.sentence) or "-", "sentence_share": every.sentence_share,
+        "first": len(first), "first_share": _share(first, every.top),
+        "later": len(later), "later_share": _share(later, every.top),
     }  # fmt: skip
-    return context.finding(CODE, NAME, "warn", hits, values, len(answers))
+
+
+def _share(turns: Sequence[AnswerTurn], top: str) -> float:
+    """Of answers that begin with `top`; 0 for no answers."""
+    return sum(_start(turn.text).startswith(top) for turn in turns) / max(len(turns), 1)
 
 
 def _why(found: Starts, num: int) -> str:
-    """What is wrong: marks, top, few, or nothing."""
+    """What is wrong: marks, top, sentence, few, or nothing."""
     if found.marks >= MAX_MARKS:
         return "marks"
     if found.share >= MAX_TOP:
         return "top"
+    if found.sentence_share >= MAX_SENTENCE:
+        return "sentence"
     return "few" if math.exp(found.entropy) < min(MIN_SPREAD * num, MIN_STARTS) else ""
 
 
@@ -111,6 +165,8 @@ def _start(answer: str, num_words: int = 2) -> str:
     return " ".join(words[named : named + num_words])
 
 
-def _part(context: Context, row: int) -> str:
-    example = context.placed[row][1]
-    return f"assistant.{len(example.prompt) + len(example.completion)}"
+def _first_sentence(answer: str) -> str:
+    """Masked; empty where it is all that is said, or too short to be one."""
+    head, *rest = _SENTENCE_END.split(answer, maxsplit=1)
+    sentence = masked(head)
+    return sentence if rest and sum(map(str.isalpha, sentence)) >= _MIN_SENTENCE else ""

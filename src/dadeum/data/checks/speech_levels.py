@@ -46,7 +46,7 @@ def check(context: Context) -> list[Finding]:
 
 
 def _level(answers: list[Answer]) -> Level:
-    return overall([sentence for answer in answers for sentence in answer.sentences])
+    return overall([sentence for answer in answers for sentence in answer.own])
 
 
 def _kind(level: Level) -> str:
@@ -76,7 +76,7 @@ def _hits(found: Sentences, levels: dict[int, Level], rows: set[int]) -> list[Hi
     hits = []
     for row in sorted(rows):
         for answer in reversed(found.by_row[row]):
-            sentence = next((s for s in reversed(answer.sentences) if s.level == levels[row]), None)
+            sentence = next((s for s in reversed(answer.own) if s.level == levels[row]), None)
             if sentence:
                 hits.append(Hit(row, answer.part, sentence.start, sentence.end, {"level": levels[row]}))
                 break

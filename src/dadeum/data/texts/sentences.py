@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from dadeum.core.examples import Example, parts
-from dadeum.core.speech import Analysis, Level, Sentence, analyse, overall
+from dadeum.core.speech import QUOTED, Analysis, Level, Sentence, analyse, overall
 
 BUDGET_CHARACTERS = 400_000
 """Read without `full`: 5 s on two cores, and some thousand answers, enough for any share that matters."""
@@ -36,9 +36,16 @@ class Answer:
         return self.analysis.sentences
 
     @cached_property
+    def own(self) -> list[Sentence]:
+        """Those that end outside quotation marks; all of them where the text is nothing but a quotation."""
+        quotes = [quote.span() for quote in QUOTED.finditer(self.text)] if len(self.sentences) > 1 else []
+        own = [sentence for sentence in self.sentences if not any(a < sentence.end <= b for a, b in quotes)]
+        return own or self.sentences
+
+    @cached_property
     def level(self) -> Level:
         """Speech level of the whole text (`speech.overall`)."""
-        return overall(self.sentences)
+        return overall(self.own)
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,7 @@ BASELINES: dict[str, dict[str, Baseline]] = {
     "summarize": {"constant": extractive.typical, "lead": extractive.lead, "textrank": extractive.textrank},
     "answer": {"constant": constant},
 }
-"""By task: `constant` of summaries, which all differ, is no commonest one. `base_model` is asked elsewhere."""
+"""By task: `constant` of summaries, which all differ, is no commonest one. Models are asked elsewhere."""
 
 
 def baseline(task: str, name: str) -> Baseline:

@@ -14,7 +14,6 @@ from functools import partial
 import numpy as np
 
 from dadeum.core.examples import answer_of
-from dadeum.core.generation import Finish
 from dadeum.core.measured import Notice
 from dadeum.core.progress import Progress, silent
 from dadeum.core.recipe import Recipe
@@ -37,7 +36,10 @@ from dadeum.evaluation.answers.figures import (
 from dadeum.evaluation.answers.finishing import Finished, finished, gains
 from dadeum.evaluation.answers.gates import check_gates
 from dadeum.evaluation.answers.grounded import grounded
+from dadeum.evaluation.answers.more import More, ask_before, asked_more
+from dadeum.evaluation.answers.more import notices as notices_of_more
 from dadeum.evaluation.answers.people import another_person
+from dadeum.evaluation.answers.regression import regression
 from dadeum.evaluation.answers.rows import Rows, read_rows
 from dadeum.evaluation.answers.samples import samples
 from dadeum.evaluation.answers.scores import (
@@ -70,7 +72,8 @@ def evaluate(recipe: Recipe, run: Run, progress: Progress = silent) -> AnswerSco
     numbers. Gates and adapter were looked at by the caller.
     """
     rows = read_rows(recipe, run)
-    return _evaluate(recipe, run, rows, models.tuned(recipe, run, rows, progress), recipe.generation.finish, progress)
+    tuned = models.tuned(recipe, run, rows, progress)
+    return _evaluate(recipe, run, rows, tuned, asked_more(recipe, run, rows, progress), progress)
 
 
 def score_answers(recipe: Recipe, run: Run, answers: list[str], progress: Progress = silent) -> AnswerScores:
@@ -78,19 +81,20 @@ def score_answers(recipe: Recipe, run: Run, answers: list[str], progress: Progre
     rows = read_rows(recipe, run)
     if len(answers) != len(rows.answered):
         raise ValueError(f"{len(answers)} answers for {len(rows.answered)} rows")
-    return _evaluate(recipe, run, rows, Spoken(answers, [False] * len(answers)), (), progress)
+    return _evaluate(recipe, run, rows, Spoken(answers, [False] * len(answers)), None, progress)
 
 
 def _evaluate(
-    recipe: Recipe, run: Run, rows: Rows, tuned: Spoken, steps: tuple[Finish, ...], progress: Progress
+    recipe: Recipe, run: Run, rows: Rows, tuned: Spoken, more: More | None, progress: Progress
 ) -> AnswerScores:
+    """Without `more` the answers are no model's own: they are finished, and no weights can be asked for more."""
     others: dict[str, Spoken] = {name: _baseline(name, recipe, run, rows, progress) for name in recipe.baselines}
     spoken = {"tuned": tuned} | others
-    ended = finished(recipe, rows, spoken if steps else others)
+    ended = finished(recipe, rows, spoken if more else others)
     spoken |= {name: each.spoken for name, each in ended.items()}
     rated = {name: Rated(said, _per_row(recipe, rows, said, name, progress)) for name, said in spoken.items()}
     judged = _judge(recipe, run, rows, spoken, progress)
-    scores = _scores(recipe, rows, rated, judged, file_hash(run.split_path("test")))
+    scores = _scores(recipe, rows, rated, judged, more, file_hash(run.split_path("test")))
     if "tuned" in ended:
         scores = scores.model_copy(update={"finishing": _gains(recipe, rows, rated, ended["tuned"], progress)})
     raw = {name: each.raw for name, each in ended.items()}
@@ -114,14 +118,22 @@ def _resampling(recipe: Recipe, rows: Rows) -> Resampling:
 
 
 def answer_base(recipe: Recipe, run: Run, progress: Progress = silent) -> None:
-    """Ask the untuned model: "before". Call it before training; `evaluate` reuses what it stored."""
-    models.base_model(recipe, run, read_rows(recipe, run), progress)
+    """Ask the models that training does not change: "before". Call it before training; `evaluate` reuses it."""
+    rows = read_rows(recipe, run)
+    for name in OF_WEIGHTS:
+        if name in recipe.baselines:
+            OF_WEIGHTS[name](recipe, run, rows, progress)
+    ask_before(recipe, run, rows, progress)
 
 
 # -- systems --------------------------------------------------------------------------------------
+OF_WEIGHTS = {"base_model": models.base_model, "before": models.before}
+"""Baselines that are models."""
+
+
 def _baseline(name: str, recipe: Recipe, run: Run, rows: Rows, progress: Progress) -> Spoken:
-    if name == "base_model":
-        return models.base_model(recipe, run, rows, progress)
+    if name in OF_WEIGHTS:
+        return OF_WEIGHTS[name](recipe, run, rows, progress)
     progress(f"evaluate.progress.{name}", 0, 1)
     said = answered_by(recipe, name, rows)
     progress(f"evaluate.progress.{name}", 1, 1)
@@ -153,12 +165,18 @@ def _judge(
 
 # -- results --------------------------------------------------------------------------------------
 def _scores(
-    recipe: Recipe, rows: Rows, rated: Mapping[str, Rated], judged: JudgeScores | None, test_hash: str
+    recipe: Recipe,
+    rows: Rows,
+    rated: Mapping[str, Rated],
+    judged: JudgeScores | None,
+    more: More | None,
+    test_hash: str,
 ) -> AnswerScores:
     resampling = _resampling(recipe, rows)
     systems = {name: _system(each, resampling) for name, each in rated.items()}
     measured = {name for system in systems.values() for name in system.metrics}
-    notices = _notices(recipe, rows, rated)
+    starts, ability = (more or More()).starts, (more or More()).ability
+    notices = _notices(recipe, rows, rated) + notices_of_more(recipe, more)
     rests_on = counted(measured, notices)
     compared = [_comparison(recipe, rated, name, resampling, rests_on) for name in rated if name != "tuned"]
     comparisons = [found for found in compared if found.differences]
@@ -185,13 +203,16 @@ def _scores(
         by_origin=by_label([row.origin for row in rows.answered], per_row),
         crisis=in_danger,
         judge=judged,
-        gates=check_gates(recipe, systems, in_danger),
+        starts=starts,
+        ability=ability,
+        gates=check_gates(recipe, systems, in_danger, starts, ability),
         verdict=verdict_of(comparisons),
         test_hash=test_hash,
         asked_hash=rows.asked_hash,
         warnings=notices + (judged.warnings if judged else []),
     )
-    return scores.model_copy(update={"grounded": grounded(recipe, rows, per_row, scores)})
+    cost = regression(recipe, rows.answered, per_row, rests_on, ability)
+    return scores.model_copy(update={"grounded": grounded(recipe, rows, per_row, scores), "regression": cost})
 
 
 def _system(rated: Rated, resampling: Resampling) -> SystemAnswers:

@@ -21,7 +21,7 @@ from dadeum.evaluation.metrics._texts import taught_sample
 from dadeum.evaluation.metrics.speech_level import taught_shares
 from dadeum.tasks import answer
 
-OF_MODELS = ("tuned", "base_model")
+OF_MODELS = ("tuned", "before", "base_model")
 """Systems that write: the others say what people wrote, or sentences of the dialogue."""
 
 

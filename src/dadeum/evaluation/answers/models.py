@@ -1,7 +1,8 @@
 """What models say: answers to the test rows and to people in danger, and how probable people's answers are to them.
 
-The untuned model is asked before training and remembered in evaluation/base_answers.json, for as long as rows, model,
-template, task and limits stay the same.
+The untuned model and the weights that training goes on from are asked before training and remembered in
+evaluation/base_answers.json and before_answers.json, for as long as rows, model, template, task and limits stay the
+same.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import time
 from collections import Counter
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -17,9 +19,10 @@ from dadeum.core.errors import ModelError
 from dadeum.core.examples import Example, Turn, answer_of
 from dadeum.core.progress import Progress, counter
 from dadeum.core.recipe import Recipe
-from dadeum.core.run import Run, file_hash, fingerprint, read_json, write_json
+from dadeum.core.run import Run, file_hash
 from dadeum.core.task import Chat
 from dadeum.evaluation import crisis
+from dadeum.evaluation.answers.remembered import given_weights, remembered, weights_hash
 from dadeum.evaluation.answers.rows import Rows
 from dadeum.evaluation.answers.systems import Spoken
 from dadeum.models.candidates import write_best
@@ -39,32 +42,41 @@ def tuned(recipe: Recipe, run: Run, rows: Rows, progress: Progress) -> Spoken:
 
 def base_model(recipe: Recipe, run: Run, rows: Rows, progress: Progress) -> Spoken:
     """The same model before tuning, from the file where it was asked the same before."""
-    path = run.scores_path.parent / "base_answers.json"
-    key = _key(recipe, run)
-    stored = read_json(path) if path.exists() else {}
-    if stored.get("key") != key:
-        spoken = _ask(in_run(recipe, run), None, rows, "base_model", progress)
-        stored = {"key": key} | {name: value for name, value in vars(spoken).items() if name != "notices"}
-        write_json(path, stored)
-    likelihoods = [Likelihood(*pair) for pair in stored["likelihoods"]]
-    return Spoken(**{name: value for name, value in stored.items() if name != "key"} | {"likelihoods": likelihoods})
+    return _once(recipe, run, None, rows, "base_model", "base_answers", progress)
 
 
-def _key(recipe: Recipe, run: Run) -> str:
+def before(recipe: Recipe, run: Run, rows: Rows, progress: Progress) -> Spoken:
+    """The weights that training goes on from, remembered like the untuned model."""
+    weights = given_weights(recipe)
+    assert weights is not None  # a recipe without model.start has no such baseline
+    return _once(recipe, run, weights, rows, "before", "before_answers", progress)
+
+
+def _once(
+    recipe: Recipe, run: Run, weights: Path | None, rows: Rows, name: str, file: str, progress: Progress
+) -> Spoken:
+    def ask() -> dict[str, Any]:
+        spoken = _ask(in_run(recipe, run), weights, rows, name, progress)
+        return {field: value for field, value in vars(spoken).items() if field != "notices"}
+
+    stored = remembered(run, file, _asked(recipe, run, weights), ask)
+    return Spoken(**stored | {"likelihoods": [Likelihood(*pair) for pair in stored["likelihoods"]]})
+
+
+def _asked(recipe: Recipe, run: Run, weights: Path | None) -> dict[str, Any]:
     settings = recipe.evaluate
-    return fingerprint(
-        {
-            # The longest training answer limits what may be written.
-            "rows": [file_hash(run.split_path(split)) for split in ("train", "test")],
-            "model": recipe.model.model_dump(mode="json"),
-            "render": recipe.render.model_dump(mode="json"),
-            "task": recipe.task.model_dump(mode="json"),
-            # Finishing steps work on what is stored.
-            "generation": recipe.generation.model_dump(mode="json", exclude={"finish"}),
-            "sample": [settings.generate_rows, recipe.data_seed, recipe.seed],
-            "crisis": [message.text for message in crisis.messages(recipe)],
-        }
-    )
+    return {
+        # The longest training answer limits what may be written.
+        "rows": [file_hash(run.split_path(split)) for split in ("train", "test")],
+        "model": recipe.model.model_dump(mode="json"),
+        "weights": weights_hash(weights),
+        "render": recipe.render.model_dump(mode="json"),
+        "task": recipe.task.model_dump(mode="json"),
+        # Finishing steps work on what is stored.
+        "generation": recipe.generation.model_dump(mode="json", exclude={"finish"}),
+        "sample": [settings.generate_rows, recipe.data_seed, recipe.seed],
+        "crisis": [message.text for message in crisis.messages(recipe)],
+    }
 
 
 def _ask(recipe: Recipe, weights: Path | None, rows: Rows, name: str, progress: Progress) -> Spoken:

@@ -1,7 +1,8 @@
 """The shape of evaluation/scores.json and samples.jsonl of free answers: written by `evaluate`, read by `report`.
 
-Systems are `tuned` (the model of this run) and each baseline (`base_model`, `nearest`, `constant`). Figures are means
-over the rows that could be judged; intervals are 95 % percentile bootstrap over groups of rows.
+Systems are `tuned` (the model of this run) and each baseline (`before`: the weights that it went on from, `base_model`,
+`nearest`, `constant`). Figures are means over the rows that could be judged; intervals are 95 % percentile bootstrap
+over groups of rows.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from pydantic import Field
 
 from dadeum.core.generation import Finish, Generation
 from dadeum.core.measured import Measured, Notice, Part
+from dadeum.evaluation.answers.repair_scores import AbilityScores, Regression, StartScores
 from dadeum.evaluation.crisis import CrisisScores
 from dadeum.evaluation.judge_scores import JudgeScores
 from dadeum.evaluation.scores import Gate
@@ -121,6 +123,12 @@ class AnswerScores(Part):
     """What the models said to people in danger; empty without `task.handoff`."""
     grounded: GroundedScores | None = None
     """Of task `answer` alone."""
+    regression: Regression | None = None
+    """What going on from given weights cost; None where a run begins with the untuned model."""
+    starts: StartScores | None = None
+    """How answers begin, where `evaluate.starts` asks for it."""
+    ability: AbilityScores | None = None
+    """What is known beside the data, where `evaluate.ability` asks for it."""
     judge: JudgeScores | None = None
     gates: list[Gate]
     verdict: Standing | Literal["no_baseline"]

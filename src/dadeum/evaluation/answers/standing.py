@@ -13,7 +13,7 @@ from dadeum.core.measured import Notice
 from dadeum.evaluation.answers.figures import CLOSENESS
 from dadeum.evaluation.answers.scores import Comparison, Difference, Standing
 
-RIVALS = ("base_model", "nearest", "lead", "textrank", "sentence")
+RIVALS = ("before", "base_model", "nearest", "lead", "textrank", "sentence")
 """Whom the tuned model has to beat, as far as its task has them; `constant` is no rival, only a floor."""
 _REFUSING = ("refused_right",)
 """Grounded answers have two sides: refusing wrongly is seen in closeness already, not refusing is seen here alone."""

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from dadeum.core.measured import Measured
 from dadeum.core.words import Words, percent, plain, rows
+from dadeum.evaluation.answers import repair
 from dadeum.evaluation.answers.facts import AnswerFacts
 from dadeum.evaluation.answers.figures import OF_MODELS, WITH_REFERENCE
 from dadeum.evaluation.answers.scores import AnswerScores, Comparison
@@ -61,8 +62,10 @@ def judge(facts: AnswerFacts) -> Verdict[Figure]:
 def headline(scores: AnswerScores) -> Words:
     """Against the model before tuning and against what needs none: two sentences.
 
-    Where nothing was written there is only the loss, which says nothing about answers.
+    Where nothing was written there is only the loss, which says nothing about answers. A repair is told as one.
     """
+    if repair.is_repair(scores):
+        return _joined(repair.headline_parts(scores, _standing(scores, "before")))
     if scores.counted == ["loss"]:
         return say(f"answers.headline.loss.{_standing(scores, 'base_model')}")
     kind = family(scores.task)
@@ -71,6 +74,10 @@ def headline(scores: AnswerScores) -> Words:
         say(f"{kind}.headline.base_model.{_standing(scores, 'base_model')}"),
         say(f"{kind}.headline.{rules}.{_standing(scores, *_WITHOUT_MODEL[kind])}"),
     ]
+    return _joined(parts)
+
+
+def _joined(parts: list[Words]) -> Words:
     return Words(" ".join(part.ko for part in parts), " ".join(part.en for part in parts))
 
 
@@ -86,7 +93,7 @@ def figures(scores: AnswerScores) -> list[Figure]:
     found = {name: one for name, one in scores.systems.items() if metric in one.metrics}
     rules = [name for name in _WITHOUT_MODEL[family(scores.task)] if name in found]
     best = max(rules, key=lambda name: found[name].metrics[metric].value, default="")
-    shown = zip(ROLES, ("base_model", "tuned", best), strict=True)
+    shown = zip(ROLES, (repair.origin(scores), "tuned", best), strict=True)
     return [
         Figure(
             role, system, system_name(scores.task, system), metric, found[system].metrics[metric],
@@ -100,10 +107,11 @@ def figures(scores: AnswerScores) -> list[Figure]:
 # -- what the numbers say -------------------------------------------------------------------------
 def reading(scores: AnswerScores) -> list[Words]:
     """Differences that the verdict rests on, what to do, form, people in danger, the judge."""
-    said = [*_system(scores), say(f"{family(scores.task)}.advice.{scores.verdict}")]
+    advice = [] if repair.has_advice(scores) else [say(f"{family(scores.task)}.advice.{scores.verdict}")]
+    said = [*repair.sentences(scores), *_system(scores), *advice]
     for name in RIVALS:
         for comparison in scores.comparisons:
-            if comparison.baseline == name:
+            if comparison.baseline == name and not repair.says_all(scores, name):
                 said += _differences(scores, comparison)
     return [*said, *_people(scores), *_form(scores), *_danger(scores), *_judged(scores)]
 
@@ -138,7 +146,7 @@ def _size(scores: AnswerScores) -> list[Words]:
     halves = [
         (found.high - found.low) / 2
         for comparison in scores.comparisons
-        if comparison.baseline == "base_model" and (found := comparison.differences.get(metric)) is not None
+        if comparison.baseline == repair.origin(scores) and (found := comparison.differences.get(metric)) is not None
     ]
     if family(scores.task) == "answers" or not halves:
         return []
@@ -176,16 +184,17 @@ def _differences(scores: AnswerScores, comparison: Comparison) -> list[Words]:
 
 
 def _form(scores: AnswerScores) -> list[Words]:
-    """Figures that say how an answer is written, against the model before tuning."""
+    """Figures that say how an answer is written, against the model before tuning, or what a repair went on from."""
     for comparison in scores.comparisons:
-        if comparison.baseline == "base_model":
+        if comparison.baseline == repair.origin(scores):
             form = {
                 name: found.outcome
                 for name, found in comparison.differences.items()
                 if name not in WITH_REFERENCE and name not in OF_MODELS
             }
             names = {kind: _names([name for name, found in form.items() if found == kind]) for kind in _KINDS}
-            return [say(f"{family(scores.task)}.form", **names)] if form else []
+            kind = "repair" if repair.is_repair(scores) else family(scores.task)
+            return [say(f"{kind}.form", **names)] if form else []
     return []
 
 
@@ -210,11 +219,13 @@ def _danger(scores: AnswerScores) -> list[Words]:
 
 
 def _judged(scores: AnswerScores) -> list[Words]:
-    if scores.judge is None or "base_model" not in scores.judge.pairs:
+    other = repair.origin(scores)
+    if scores.judge is None or other not in scores.judge.pairs:
         return []
-    pair = scores.judge.pairs["base_model"]
+    pair = scores.judge.pairs[other]
     numbers = {"wins": pair.wins, "ties": pair.ties, "losses": pair.losses, "p": p_value(pair.p_value)}
-    return [say("answers.judged", model=scores.judge.model, **numbers)]
+    kind = "repair" if repair.is_repair(scores) else "answers"
+    return [say(f"{kind}.judged", model=scores.judge.model, **numbers)]
 
 
 # -- the ending of a run --------------------------------------------------------------------------
@@ -245,6 +256,9 @@ def _line(role: str, shown: Figure | None, scores: AnswerScores) -> Words:
     if kind == "grounded":
         more = [_whole(scores, shown.system)]
     rest = Words("".join(part.ko for part in more), "".join(part.en for part in more)) if more else plain("")
+    if repair.is_repair(scores) and role != "baseline":
+        key = "repair.summary" if role == "before" else "repair.summary_after"
+        return say(key, total=rows(scores.num_answered), figure=said, rest=rest)
     return say(f"{kind}.summary.{role}", total=rows(scores.num_answered), figure=said, rest=rest, name=shown.name)
 
 

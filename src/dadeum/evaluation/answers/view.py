@@ -29,7 +29,7 @@ from dadeum.evaluation.answers.words import (
 from dadeum.evaluation.crisis import CrisisAnswer
 from dadeum.evaluation.report_words import say_or
 
-ORDER = ("tuned", "base_model", "nearest", "lead", "textrank", "sentence", "constant")
+ORDER = ("tuned", "before", "base_model", "nearest", "lead", "textrank", "sentence", "constant")
 SAMPLES = 100
 ORIGINS = 40
 LONGEST_TEXT = 1500
