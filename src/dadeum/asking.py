@@ -30,6 +30,8 @@ from dadeum.tasks import answer
 
 if TYPE_CHECKING:
     from dadeum.models.engines import AnyEngine
+    from dadeum.models.render import Renderer
+    from dadeum.models.seq2seq_render import Seq2SeqRenderer
 
 USUAL_HITS = 5
 
@@ -62,23 +64,31 @@ class Result:
     warnings: list[Message] = field(default_factory=list)
 
 
-class Answerer:
-    """The model of a run of task `answer`; `with load_answerer(folder) as answerer:` frees it afterwards."""
+@dataclass(frozen=True)
+class Asked:
+    """A question on its way to an answer."""
 
-    def __init__(self, recipe: Recipe, engine: AnyEngine, max_new_tokens: int, level: Level | None) -> None:
+    question: str
+    hits: list[Hit]
+    turns: list[Turn]
+    """Empty where nobody is asked: nothing was found, or not even one chunk fits."""
+    num_shown: int
+    """Of the hits, those that stand in the prompt."""
+
+
+class Answering:
+    """How a run of task `answer` asks and how its answers are read, whoever writes them."""
+
+    def __init__(
+        self, recipe: Recipe, renderer: Renderer | Seq2SeqRenderer, max_new_tokens: int, level: Level | None
+    ) -> None:
         if not isinstance(recipe.task, Answer):
             raise RunError("retrieval.ask.no_answerer", folder=recipe.name, task=recipe.task.type)
         self.recipe = recipe
         self.task = recipe.task
         self.max_new_tokens = max_new_tokens
-        self._engine = engine
+        self._renderer = renderer
         self._level = level
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
-        self._engine.close()
 
     def prompt(self, question: str, hits: Sequence[Hit]) -> tuple[list[Turn], int]:
         """What the model is given, and how many of the hits stand in it: those behind go first, as in evaluation."""
@@ -89,14 +99,42 @@ class Answerer:
         return [], 0
 
     def _has_room(self, turns: list[Turn]) -> bool:
-        from dadeum.models.seq2seq_engine import Seq2SeqEngine
+        from dadeum.models.seq2seq_render import Seq2SeqRenderer
 
         refusal = answer.refusal(self.task)
         row = Example("question", "ask", "", "", "", turns, refusal, "")
-        if isinstance(self._engine, Seq2SeqEngine):
-            return self._engine.renderer.has_room(self._engine.renderer.row(row))
-        renderer = self._engine.renderer
-        return len(renderer.render(row).input_ids) <= renderer.settings.max_length_tokens
+        if isinstance(self._renderer, Seq2SeqRenderer):
+            return self._renderer.has_room(self._renderer.row(row))
+        return len(self._renderer.render(row).input_ids) <= self._renderer.settings.max_length_tokens
+
+    def asked(self, question: str, hits: list[Hit]) -> Asked:
+        return Asked(question, hits, *self.prompt(question, hits))
+
+    def finished(self, text: str) -> str:
+        """What was written, after the steps of `generation.finish`."""
+        return answer.finished(text, self.recipe.generation.finish, self._level)
+
+    def result(self, asked: Asked, text: str, is_whole: bool) -> Result:
+        """`text` is finished; for a question that nobody was asked it does not matter, the refusal stands at once."""
+        if asked.turns:
+            return _result(self, asked, text, is_whole)
+        bare = _found(asked.question, asked.hits)
+        told = [Message("retrieval.ask.no_room", {"limit": _limit(self)})] if asked.hits else bare.warnings
+        return Result(asked.question, asked.hits, bare.matches, self.task.refusal, refused=True, warnings=told)
+
+
+class Answerer(Answering):
+    """The model of a run of task `answer`; `with load_answerer(folder) as answerer:` frees it afterwards."""
+
+    def __init__(self, recipe: Recipe, engine: AnyEngine, max_new_tokens: int, level: Level | None) -> None:
+        super().__init__(recipe, engine.renderer, max_new_tokens, level)
+        self._engine = engine
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self._engine.close()
 
     def write(self, prompts: list[list[Turn]], progress: Progress = silent) -> list[tuple[str, bool]]:
         """(finished answer, whether it came to its end) per prompt."""
@@ -109,7 +147,7 @@ class Answerer:
         found = write_best(
             self._engine, prompts, self.max_new_tokens, batch_size, count, generation, self.recipe.seed
         )  # fmt: skip
-        return [(answer.finished(one.text, generation.finish, self._level), one.finished) for one in found]
+        return [(self.finished(one.text), one.finished) for one in found]
 
 
 def load_answerer(folder: str | Path, base: bool = False) -> Answerer:
@@ -149,20 +187,31 @@ def ask_all(
     `k` chunks each: 5, or as many as the answerer was taught with. DataError for an empty question, RunError for an
     empty index, ModelError where meaning is asked for without its model.
     """
+    asked, found = search(index, questions, answerer, k=k, by=by, reranker=reranker, progress=progress)
+    if answerer is None:
+        return [_found(*one) for one in zip(asked, found, strict=True)]
+    posed = [answerer.asked(question, hits) for question, hits in zip(asked, found, strict=True)]
+    written = iter(answerer.write([one.turns for one in posed if one.turns], progress))
+    return [answerer.result(one, *(next(written) if one.turns else ("", True))) for one in posed]
+
+
+def search(
+    index: Searchable, questions: Sequence[str], answering: Answering | None = None, *, k: int | None = None,
+    by: By | None = None, reranker: Reranker | None = None, progress: Progress = silent,
+) -> tuple[list[str], list[list[Hit]]]:  # fmt: skip
+    """Questions as they are searched, and the hits of each; see `ask_all`."""
     empty = [number for number, question in enumerate(questions, start=1) if not question.strip()]
     if empty:
         raise DataError("retrieval.ask.empty_question", number=empty[0], num=len(empty), total=len(questions))
     if len(index) == 0:
         raise RunError("retrieval.ask.empty_index", place=index.place)
-    k = k if k is not None else answerer.task.chunks if answerer else USUAL_HITS
+    k = k if k is not None else answering.task.chunks if answering else USUAL_HITS
     index.way(by, k)
     asked = [squash(nfc(question)) for question in questions]
     found = index.search(asked, max(k, DEPTH) if reranker else k, by)
     if reranker is not None:
         found = reranked(reranker, asked, found, k, progress)
-    if answerer is None:
-        return [_found(*one) for one in zip(asked, found, strict=True)]
-    return _answered(answerer, asked, found, progress)
+    return asked, found
 
 
 def cautions(index: Searchable, folder: str | Path, task: Answer, by: By | None, k: int | None) -> list[Message]:
@@ -187,41 +236,24 @@ def _found(question: str, hits: list[Hit]) -> Result:
     return Result(question, hits, matches, warnings=nothing)
 
 
-def _answered(
-    answerer: Answerer, questions: Sequence[str], found: Sequence[list[Hit]], progress: Progress
-) -> list[Result]:
-    """Nobody is asked to answer from nothing: without chunks the refusal stands at once."""
-    prompts = [answerer.prompt(question, hits) for question, hits in zip(questions, found, strict=True)]
-    written = iter(answerer.write([turns for turns, num in prompts if num], progress))
-    results = []
-    for question, hits, (_, num) in zip(questions, found, prompts, strict=True):
-        if num:
-            text, is_whole = next(written)
-            results.append(_result(answerer, question, hits, num, text, is_whole))
-            continue
-        bare = _found(question, hits)
-        told = bare.warnings if not hits else [Message("retrieval.ask.no_room", {"limit": _limit(answerer)})]
-        results.append(Result(question, hits, bare.matches, answerer.task.refusal, refused=True, warnings=told))
-    return results
-
-
-def _result(answerer: Answerer, question: str, hits: list[Hit], num: int, text: str, is_whole: bool) -> Result:
+def _result(answering: Answering, asked: Asked, text: str, is_whole: bool) -> Result:
+    question, hits, num = asked.question, asked.hits, asked.num_shown
     shown = hits[:num]
     said, numbers = answer.split_citations(text)
-    refused = answer.is_refusal(answerer.task, text)
+    refused = answer.is_refusal(answering.task, text)
     told = []
     if num < len(hits):
-        told.append(Message("retrieval.ask.fewer_chunks", {"num": num, "of": len(hits), "limit": _limit(answerer)}))
+        told.append(Message("retrieval.ask.fewer_chunks", {"num": num, "of": len(hits), "limit": _limit(answering)}))
     if not is_whole:
-        told.append(Message("retrieval.ask.cut_off", {"limit": answerer.max_new_tokens}))
+        told.append(Message("retrieval.ask.cut_off", {"limit": answering.max_new_tokens}))
     if not refused:
-        told += _doubts(answerer.task, question, said, numbers, shown)
+        told += _doubts(answering.task, question, said, numbers, shown)
     matches = best_sentences(question, [hit.text for hit in shown])
     return Result(question, shown, matches, said, _citations(said, numbers, shown), refused, told)
 
 
-def _limit(answerer: Answerer) -> int:
-    return answerer.recipe.render.max_length_tokens
+def _limit(answering: Answering) -> int:
+    return answering.recipe.render.max_length_tokens
 
 
 def _doubts(task: Answer, question: str, said: str, numbers: Sequence[int], shown: Sequence[Hit]) -> list[Message]:

@@ -14,7 +14,20 @@ from typing import Annotated
 
 import typer
 
-from dadeum import __version__, cli_ask, cli_compare, cli_data, cli_doctor, cli_index, cli_make, cli_ship
+from dadeum import (
+    __version__,
+    cli_ask,
+    cli_compare,
+    cli_data,
+    cli_doctor,
+    cli_index,
+    cli_keys,
+    cli_make,
+    cli_monitor,
+    cli_promote,
+    cli_serve,
+    cli_ship,
+)
 from dadeum.continuing import load_continuing
 from dadeum.core.errors import DadeumError, RecipeError
 from dadeum.core.messages import current_language, text
@@ -25,7 +38,7 @@ from dadeum.targets import Adapter, DataFile, Folder, Override, Profile, RecipeN
 from dadeum.terminal import bars, out, prepare_models, say, show_error, show_plan
 
 INTERRUPTED = 130
-_WITHOUT_A_RUN = {"data", "doctor", "export", "push", "models", "index", "ask"}
+_WITHOUT_A_RUN = {"data", "doctor", "export", "push", "models", "index", "ask", "serve", "monitor"}
 """Commands that begin anew when they were stopped: there is no run to resume."""
 app = typer.Typer(no_args_is_help=True, add_completion=False, help=text("cli.help.app"), pretty_exceptions_enable=False)
 recipes_app = typer.Typer(no_args_is_help=True, help=text("cli.help.recipes"))
@@ -36,7 +49,11 @@ app.add_typer(cli_ship.models_app, name="models")
 app.add_typer(cli_index.app, name="index")
 app.add_typer(cli_compare.app)  # without a name: its commands are ours
 app.add_typer(cli_ship.app)
+app.add_typer(cli_promote.app)
+app.add_typer(cli_serve.app)
 app.add_typer(cli_ask.app)
+app.add_typer(cli_keys.app)
+app.add_typer(cli_monitor.app)
 app.add_typer(cli_doctor.app)
 
 

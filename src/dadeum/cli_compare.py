@@ -1,7 +1,9 @@
-"""`dadeum compare`, `votes` and `ensemble`: several runs beside each other, by people too, and made into one."""
+"""`dadeum compare`, `votes` and `ensemble`: runs or live variants beside each other, by people too, or made one."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -19,20 +21,39 @@ from dadeum.terminal import bars, out, prepare_models, say
 if TYPE_CHECKING:
     from dadeum.evaluation.comparison.several import Comparison
     from dadeum.evaluation.comparison.table import Grid
+    from dadeum.gateway.experiments import Experiment
+    from dadeum.gateway.store.entries import Store
 
 app = typer.Typer()
 votes_app = typer.Typer(no_args_is_help=True, help=text("compare.votes.help"))
 app.add_typer(votes_app, name="votes")
 RunFolders = Annotated[list[Path], typer.Argument(help=text("compare.help_runs"))]
+SomeRuns = Annotated[list[Path] | None, typer.Argument(help=text("compare.help_runs"))]
+Database = Annotated[str, typer.Option("--database", help=text("monitoring.live.help.database"))]
+ExperimentFile = Annotated[Path | None, typer.Option("--experiment", help=text("monitoring.live.help.experiment"))]
+_DATABASE = "sqlite:///runs/serve/requests.db"
 _STYLES = {"chosen": "bold", "worse": "dim", "baseline": "dim"}
 
 
 @app.command(help=text("cli.help.compare"))
 def compare(
-    runs: RunFolders,
+    runs: SomeRuns = None,
     folder: Annotated[Path | None, typer.Option("--out", help=text("compare.help_out"))] = None,
     metric: Annotated[str | None, typer.Option(help=text("compare.help_metric"))] = None,
+    live: Annotated[bool, typer.Option("--live", help=text("monitoring.live.help.live"))] = False,
+    database: Database = _DATABASE,
+    experiment: ExperimentFile = None,
+    as_json: Annotated[Path | None, typer.Option("--json", help=text("monitoring.live.help.json"))] = None,
 ) -> None:
+    if live == bool(runs):
+        raise RunError("monitoring.live.runs_or_live")
+    if live:
+        _compare_live(database, experiment, as_json)
+        return
+    _compare_runs(runs or [], folder, metric)
+
+
+def _compare_runs(runs: list[Path], folder: Path | None, metric: str | None) -> None:
     from dadeum.evaluation.comparison.page import write_comparison
     from dadeum.evaluation.comparison.several import compare_runs
 
@@ -44,6 +65,39 @@ def compare(
         _show_pair(*opened)
     write_comparison(found, target)
     say("compare.written", folder=target)
+
+
+def _compare_live(database: str, experiment: Path | None, as_json: Path | None) -> None:
+    """What people did, in sentences; the verdict last."""
+    from dadeum.monitoring.live import compare_live
+    from dadeum.monitoring.live_words import sentences, verdicts
+
+    with _logged(database) as store:
+        found = compare_live(store, _experiment(experiment))
+    for line in sentences(found, current_language()):
+        out.print(printable(line), markup=False, soft_wrap=True)
+    for line in verdicts(found, current_language()):
+        out.print(printable(line), markup=False, soft_wrap=True, style="bold")
+    if as_json is not None:
+        write_json(as_json, found.model_dump(mode="json"))
+        say("monitoring.live.written", path=as_json)
+
+
+def _experiment(path: Path | None) -> Experiment:
+    from dadeum.gateway.experiments import read_experiment
+
+    if path is None:
+        raise RunError("monitoring.live.no_experiment")
+    return read_experiment(path)
+
+
+@contextmanager
+def _logged(database: str) -> Iterator[Store]:
+    """The log of requests, only read; a gateway may go on writing it."""
+    from dadeum.gateway.store.log import SqlStore
+
+    with closing(SqlStore.reading(database)) as store:
+        yield store
 
 
 def show(found: Comparison) -> None:
@@ -125,6 +179,41 @@ def votes_read(
         say("compare.votes.preferences", num=len(pairs), path=preferences)
         if without := sum(not row.prompt for row in known.rows):
             say("compare.votes.no_pairs", num=without)
+
+
+@votes_app.command("live", help=text("monitoring.live.votes.help"))
+def votes_live(
+    versions: Annotated[tuple[str, str], typer.Argument(help=text("monitoring.live.votes.help_versions"))],
+    experiment: ExperimentFile = None,
+    database: Database = _DATABASE,
+    file: Annotated[Path, typer.Option("--out", help=text("compare.votes.help_csv"))] = Path("votes.csv"),
+    rows: Annotated[int, typer.Option(min=1, help=text("compare.votes.help_rows"))] = 50,
+    seed: Annotated[int, typer.Option(help=text("compare.votes.help_seed"))] = 42,
+) -> None:
+    from dadeum.evaluation.comparison.votes_files import write_vote
+    from dadeum.monitoring.live_votes import draw_live_vote
+
+    with _logged(database) as store:
+        vote = draw_live_vote(store, _experiment(experiment), *versions, rows, seed)
+    page, key = write_vote(vote, file)
+    say("compare.votes.made", num=len(vote.rows), same=vote.key.num_same, rest=vote.key.num_not_drawn)
+    say("compare.votes.where", page=page, csv=file, secret=key)
+
+
+@votes_app.command("rank", help=text("monitoring.pairwise.help.rank"))
+def votes_rank(
+    files: Annotated[list[Path], typer.Argument(help=text("compare.votes.help_files"))],
+    result: Annotated[Path | None, typer.Option("--out", help=text("compare.votes.help_result"))] = None,
+) -> None:
+    from dadeum.monitoring.pairwise import rank
+    from dadeum.monitoring.pairwise_files import read_ballots, sentences
+
+    found = rank(read_ballots(files))
+    for line in sentences(found, current_language()):
+        out.print(printable(line), markup=False, soft_wrap=True)
+    if result is not None:
+        write_json(result, found.model_dump(mode="json"))
+        say("compare.votes.written", path=result)
 
 
 @app.command(help=text("ensemble.help.command"))

@@ -15,7 +15,6 @@ import typer
 from rich.text import Text
 
 from dadeum.core.errors import ModelError, RecipeError, first_line
-from dadeum.core.examples import answer_of, read_examples
 from dadeum.core.measured import Notice
 from dadeum.core.messages import text
 from dadeum.core.model import Model, NoAdapter
@@ -221,6 +220,7 @@ def _name(path: str) -> str:
 # -- what it is asked ------------------------------------------------------------------------------
 def _asked(subject: Subject, file: Path | None) -> Asked:
     """The file; else the one of the run's recipe; else the run's test questions; else dadeum's own. Which is said."""
+    from dadeum.core.examples import read_examples
     from dadeum.starts.examine import each_once, evenly
     from dadeum.starts.prompts import Asked, for_task, read_asked, shipped_prompts
 
@@ -247,6 +247,7 @@ def _said(asked: Asked, kind: str, **values: str | int | float) -> Asked:
 
 def _taught(subject: Subject, file: Path | None) -> list[str]:
     """Training answers: those of the file, else those of the run."""
+    from dadeum.core.examples import answer_of, read_examples
     from dadeum.starts.prompts import read_answers
 
     if file is not None:
@@ -257,6 +258,8 @@ def _taught(subject: Subject, file: Path | None) -> list[str]:
 
 def _trained(subject: Subject, asked: Asked) -> list[Notice]:
     """How many of the questions stand in the run's training rows: a model knows by heart how these begin."""
+    from dadeum.core.examples import read_examples
+
     train = subject.run.split_path("train") if subject.run else None
     if train is None or not train.exists():
         return []

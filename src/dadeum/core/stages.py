@@ -30,7 +30,7 @@ class Watch(Section):
     every: Annotated[int, Field(ge=1)] = 50
     """Optimizer steps between looks."""
     prompts: Annotated[int, Field(ge=1)] = 24
-    """Questions, evenly over the validation rows."""
+    """Questions, evenly over the validation rows; a chat with fewer is filled up with dadeum's own."""
     answers: Annotated[int, Field(ge=0)] = 8
     """Of these so many are answered; the others cost one forward pass."""
     max_new_tokens: Annotated[int, Field(ge=1)] = 24

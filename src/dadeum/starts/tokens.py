@@ -12,13 +12,13 @@ from typing import Any, Literal, get_args
 import numpy as np
 
 from dadeum.models.render import Renderer
+from dadeum.models.token_bytes import token_bytes
 
 Kind = Literal["hangul", "partial", "digit", "foreign", "opening", "mark", "space", "end", "torn", "other"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
 OPENING = "\"'“‘「『《〈([{<*_#`|-$"
 """Characters that begin a quotation, a bracket, Markdown, code or a tag: a form, if a word follows."""
 _HANGUL = re.compile(r"[\u1100-\u11ff\u3131-\u318e\uac00-\ud7a3]")
-_BYTE = re.compile(r"<0x([0-9A-F]{2})>")
 _REPLACEMENT = "\ufffd"
 _HANGUL_LEADS = range(0xEA, 0xEE)
 """First bytes of 가 to 힣 in UTF-8: EA B0 80 to ED 9E A3."""
@@ -47,7 +47,7 @@ def shown(tokenizer: Any, token: int) -> str:
     """A token as people read it; bytes of a letter as <EC>."""
     text: str = tokenizer.decode([token])
     if _REPLACEMENT in text:
-        return "".join(f"<{byte:02X}>" for byte in _bytes(tokenizer, token)) or text
+        return "".join(f"<{byte:02X}>" for byte in token_bytes(tokenizer).of(token)) or text
     return text if text.strip() else repr(text)[1:-1]
 
 
@@ -73,7 +73,7 @@ def kind_of_text(text: str) -> Kind:
 def _kind(text: str, tokenizer: Any, token: int) -> Kind:
     if not text.lstrip().startswith(_REPLACEMENT):
         return kind_of_text(text)
-    raw = _bytes(tokenizer, token).lstrip(b" ")
+    raw = token_bytes(tokenizer).of(token).lstrip(b" ")
     if not raw:
         return "other"
     lead = raw[0]
@@ -87,19 +87,3 @@ def _kind(text: str, tokenizer: Any, token: int) -> Kind:
 def _can_be_hangul(raw: bytes) -> bool:
     """Whether some continuation makes these first bytes a Hangul syllable."""
     return _FIRST_SYLLABLE[: len(raw)] <= raw[:3] <= _LAST_SYLLABLE[: len(raw)]
-
-
-def _bytes(tokenizer: Any, token: int) -> bytes:
-    """The bytes of one token: `<0xEC>` of SentencePiece, or GPT-2's letters for bytes; nothing where it has none."""
-    piece = tokenizer.convert_ids_to_tokens(token)
-    if found := _BYTE.fullmatch(piece):
-        return bytes([int(found[1], 16)])
-    letters = _byte_of_letter()
-    return bytes(letters[letter] for letter in piece) if all(letter in letters for letter in piece) else b""
-
-
-def _byte_of_letter() -> dict[str, int]:
-    """GPT-2's table: printable bytes are themselves, the others stand from U+0100 on."""
-    printable = [*range(0x21, 0x7F), *range(0xA1, 0xAD), *range(0xAE, 0x100)]
-    hidden = [byte for byte in range(256) if byte not in printable]
-    return {chr(byte): byte for byte in printable} | {chr(0x100 + place): byte for place, byte in enumerate(hidden)}

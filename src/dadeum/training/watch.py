@@ -18,9 +18,11 @@ from dadeum.core.examples import read_examples
 from dadeum.core.messages import Message, text
 from dadeum.core.run import append_jsonl, is_main_process, read_jsonl, write_jsonl
 from dadeum.core.stages import Watch
+from dadeum.core.task import Chat
 from dadeum.models.engines import Engine
 from dadeum.models.render import Renderer, loss_on
 from dadeum.starts.examine import Limits, Prompt, each_once, evenly, lessons_of, look
+from dadeum.starts.prompts import Asked, for_task, shipped_prompts
 from dadeum.starts.result import Openings, Reason, Side, State
 from dadeum.starts.verdict import MIN_HIT, MIN_PROMPTS, OF_ANSWERS, judge
 from dadeum.training.out_of_memory import is_out_of_memory
@@ -214,13 +216,21 @@ def _settings(work: Work) -> Watch:
 
 
 def _prompts(work: Work, settings: Watch) -> list[Prompt]:
-    """Evenly over the validation rows, each question once; of the training rows where there are no others."""
+    """Evenly over the validation rows, each question once; of the training rows where there are no others.
+
+    Of a chat with few of them dadeum's own questions fill up, as in evaluation.
+    """
     name = work.stage.name
     rows = read_examples(_path(work, "validation"))
     if not rows:
         log.warning(text("train.watch.no_validation", stage=name))
         rows = read_examples(_path(work, "train"))
     found = evenly(each_once([row.prompt for row in rows]), settings.prompts)
+    task = work.recipe.task
+    if len(found) < settings.prompts and isinstance(task, Chat):
+        more = for_task(Asked(shipped_prompts(settings.prompts - len(found))), task)
+        log.info(text("train.watch.filled_up", stage=name, num=len(found), more=len(more.prompts)))
+        found = each_once([*found, *more.prompts])
     if len(found) < MIN_PROMPTS:
         log.warning(text("train.watch.few_prompts", stage=name, num=len(found), least=MIN_PROMPTS))
     return found

@@ -129,15 +129,19 @@ def reliability(probabilities: np.ndarray, gold: np.ndarray) -> Reliability:
 
     ECE = Σ rows of bin / all rows · |share right − mean confidence|. Empty bins stay in the list with count 0.
     """
-    confidence = probabilities.max(1)
-    right = probabilities.argmax(1) == gold
+    ece, bins = stated(probabilities.max(1), probabilities.argmax(1) == gold)
+    return Reliability(ece=ece, brier=brier(probabilities, gold), bins=bins)
+
+
+def stated(confidence: np.ndarray, right: np.ndarray) -> tuple[float, list[Bin]]:
+    """ECE and bins of what was said with which confidence, where only the chosen label's probability is known."""
     edges = np.linspace(0, 1, NUM_BINS + 1)
     bin_of = np.clip(np.digitize(confidence, edges, right=True) - 1, 0, NUM_BINS - 1)
     counts = np.bincount(bin_of, minlength=NUM_BINS)
     divisor = np.maximum(counts, 1)
     mean_confidence = np.bincount(bin_of, confidence, NUM_BINS) / divisor
     share_right = np.bincount(bin_of, right, NUM_BINS) / divisor
-    ece = float((counts * np.abs(share_right - mean_confidence)).sum() / len(gold))
+    ece = float((counts * np.abs(share_right - mean_confidence)).sum() / len(right))
     bins = [
         Bin(
             low=float(edges[i]),
@@ -148,4 +152,4 @@ def reliability(probabilities: np.ndarray, gold: np.ndarray) -> Reliability:
         )
         for i in range(NUM_BINS)
     ]
-    return Reliability(ece=ece, brier=brier(probabilities, gold), bins=bins)
+    return ece, bins

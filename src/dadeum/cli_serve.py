@@ -1,0 +1,121 @@
+"""`dadeum serve RUN…`: one API for tuned models; `--verify` lets it become ready only if it answers as evaluated."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from dadeum.core.errors import RunError
+from dadeum.core.messages import Message, text
+from dadeum.terminal import out, prepare_models, say
+
+if TYPE_CHECKING:
+    from dadeum.gateway.assembly import Places
+    from dadeum.gateway.settings import Settings
+    from dadeum.gateway.state import Gateway
+
+app = typer.Typer()
+_LOOK_S = 0.05
+
+
+@app.command(help=text("cli.serve.help.serve"))
+def serve(
+    runs: Annotated[list[Path] | None, typer.Argument(help=text("cli.serve.help.runs"))] = None,
+    base: Annotated[list[str] | None, typer.Option("--base", help=text("cli.serve.help.base"))] = None,
+    host: Annotated[str, typer.Option(help=text("cli.serve.help.host"))] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=0, max=65535, help=text("cli.serve.help.port"))] = 8000,
+    verify: Annotated[bool, typer.Option("--verify", help=text("cli.serve.help.verify"))] = False,
+    upstream: Annotated[str | None, typer.Option(help=text("cli.serve.help.upstream"))] = None,
+    experiment: Annotated[Path | None, typer.Option(help=text("cli.serve.help.experiment"))] = None,
+    database: Annotated[str | None, typer.Option(help=text("cli.serve.help.database"))] = None,
+    keys: Annotated[Path | None, typer.Option(help=text("cli.serve.help.keys"))] = None,
+    no_key: Annotated[bool, typer.Option("--no-key", help=text("cli.serve.help.no_key"))] = False,
+    keep_content: Annotated[bool, typer.Option("--keep-content", help=text("cli.serve.help.keep_content"))] = False,
+    keep_days: Annotated[int, typer.Option(min=1, help=text("cli.serve.help.keep_days"))] = 30,
+    models_root: Annotated[Path | None, typer.Option(help=text("cli.serve.help.models_root"))] = None,
+) -> None:
+    if not runs and not base:
+        raise RunError("cli.serve.nothing")
+    from dadeum.gateway.assembly import Places, catalogue_for
+    from dadeum.gateway.keys import KEYS_FILE
+    from dadeum.gateway.registry import PLACE
+    from dadeum.gateway.settings import Settings
+
+    given = {"upstream": upstream, "database": database}
+    settings = Settings.model_validate(
+        {"host": host, "port": port, "keep_content": keep_content, "keep_days": keep_days, "require_key": not no_key}
+        | {name: value for name, value in given.items() if value is not None}
+    )
+    places = Places(keys or KEYS_FILE, PLACE, experiment, models_root)
+    prepare_models()
+    catalogue = catalogue_for(runs or [], base or [], settings)
+    for model in catalogue:
+        say("cli.serve.model", version=model.version, task=model.task, parent=model.parent or "-")
+    if not asyncio.run(_serve(catalogue, settings, places, verify)):
+        raise typer.Exit(1)
+
+
+async def _serve(catalogue: Any, settings: Settings, places: Places, verify: bool) -> bool:
+    """False where the models answer otherwise than they were evaluated."""
+    import uvicorn
+
+    from dadeum.gateway.assembly import address_of, app_for, assembled
+    from dadeum.gateway.listening import listening
+
+    door = _bound(settings)  # before the models: nobody should wait a minute to hear that the port is taken
+    say("cli.serve.loading")
+    gateway = await assembled(catalogue, settings, places)
+    waiting: list[Message] = [Message("cli.serve.verifying")] if verify else []
+    gateway.checks.append(lambda: waiting[0] if waiting else None)
+    server = uvicorn.Server(listening(app_for(gateway, places), settings))
+    serving = asyncio.create_task(server.serve(sockets=[door]))
+    try:
+        while not server.started and not serving.done():
+            await asyncio.sleep(_LOOK_S)
+        say("cli.serve.listening", address=address_of(door))
+        _say_how_to_begin(settings, places)
+        if verify and not await _verified(gateway):
+            server.should_exit = True
+            await serving
+            return False
+        waiting.clear()
+        say("cli.serve.ready")
+        await serving
+        return True
+    finally:
+        gateway.store.close()
+
+
+def _bound(settings: Settings) -> socket.socket:
+    try:
+        found = socket.getaddrinfo(settings.host, settings.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+        family, _, _, _, address = found[0]
+        return socket.create_server(address[:2], family=family, backlog=2048)
+    except OSError as error:
+        detail = error.strerror or str(error)
+        raise RunError("cli.serve.not_started", host=settings.host, port=settings.port, detail=detail) from error
+
+
+async def _verified(gateway: Gateway) -> bool:
+    from dadeum.gateway.verify import verify_served
+
+    passed = True
+    for model in [each for each in gateway.engine.catalogue if each.weights is not None]:
+        found = await verify_served(gateway, model)
+        for message in found.messages():
+            out.print(str(message), markup=False, soft_wrap=True)
+        passed = passed and found.passed
+    if not passed:
+        say("cli.serve.not_verified")
+    return passed
+
+
+def _say_how_to_begin(settings: Settings, places: Places) -> None:
+    from dadeum.gateway.keys import KeyRing
+
+    if settings.require_key and not KeyRing(places.keys).valid():
+        say("cli.serve.first_key", path=places.keys)

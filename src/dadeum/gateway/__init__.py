@@ -1,0 +1,1 @@
+"""One API for tuned models: engine, routes, request log, variants."""

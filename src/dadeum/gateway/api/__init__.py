@@ -1,0 +1,1 @@
+"""Routes: the shapes of OpenAI and System One, and the tasks of recipes."""

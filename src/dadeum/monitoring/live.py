@@ -1,0 +1,278 @@
+"""compare_live: is a challenger better with the people who use it, and may it take over?
+
+Order of judgement: users lost on the way (no verdict), too few users, a guardrail broken, the effect, guardrails that
+are still open. Every interval holds at whatever look one stops (`sequential`); users, not requests, are counted.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Literal
+
+import numpy as np
+
+from dadeum.core.measured import Measured, Notice, Part
+from dadeum.gateway.experiments import Experiment
+from dadeum.gateway.store.entries import Store
+from dadeum.monitoring.exposures import Exposed, Exposures, exposures
+from dadeum.monitoring.sequential import Arm, Effect, difference, difference_of_shares, reach, tuning
+from dadeum.monitoring.srm import mismatch
+
+SLOW = 0.05
+"""Of all answers, those beyond the 95 % time."""
+Verdict = Literal["promote", "keep", "collect", "none"]
+State = Literal["passed", "failed", "open", "unknown"]
+
+
+class Seen(Part):
+    """One variant."""
+
+    name: str
+    versions: dict[str, int]
+    requests: int
+    users: int
+    """Without those of two variants."""
+    rated: int
+    """Answers that somebody rated."""
+    value: Measured | None
+    """The metric, mean of users, with an interval that holds at every look; None without a value."""
+    num_values: int
+    """Users that have one."""
+    failed: int
+    left: int
+    """Clients that did not wait for the end."""
+    mean_s: float | None
+    p50_s: float | None
+    p95_s: float | None
+    p99_s: float | None
+    labels: dict[str, int]
+
+
+class Guard(Part):
+    """One guardrail of a challenger; `value` − what the control has, or for latency the share of slow answers."""
+
+    name: str
+    state: State
+    value: float | None = None
+    low: float | None = None
+    high: float | None = None
+    limit: float
+
+
+class Judged(Part):
+    """A challenger against the control."""
+
+    name: str
+    effect: Measured | None
+    """How much better: of a time, how much shorter."""
+    p: float | None
+    detectable: float | None
+    """Smallest true gain that so many users would show with 80 % probability."""
+    guards: list[Guard]
+    verdict: Verdict
+    reason: str
+    """Of the sentence `monitoring.live.<reason>`."""
+
+
+class Ratio(Part):
+    """Users as they should have been dealt, and as they are."""
+
+    expected: dict[str, float]
+    found: dict[str, int]
+    p: float
+    chi_square_p: float
+    rings: bool
+
+
+class Live(Part):
+    experiment: str
+    model: str
+    metric: str
+    control: str
+    first_day: str | None
+    last_day: str | None
+    variants: list[Seen]
+    ratio: Ratio
+    challengers: list[Judged]
+    cautions: list[Notice]
+
+
+def compare_live(store: Store, experiment: Experiment) -> Live:
+    """What the log says about an experiment now; asking every day costs nothing but the reading."""
+    found = exposures(store, experiment)
+    dealt = mismatch(found.by_day, experiment.weights)
+    ratio = Ratio(
+        expected=dealt.expected, found=dealt.found, p=dealt.p, chi_square_p=dealt.chi_square_p, rings=dealt.rings
+    )
+    control = found.variants[experiment.control]
+    challengers = [one for name, one in found.variants.items() if name != experiment.control]
+    alpha = experiment.alpha / len(challengers)
+    return Live(
+        experiment=experiment.name,
+        model=experiment.model,
+        metric=experiment.metric,
+        control=experiment.control,
+        first_day=found.first_day.isoformat() if found.first_day else None,
+        last_day=found.last_day.isoformat() if found.last_day else None,
+        variants=[_seen(one, experiment) for one in found.variants.values()],
+        ratio=ratio,
+        challengers=[_judged(control, one, experiment, alpha, ratio.rings) for one in challengers],
+        cautions=_cautions(found, experiment),
+    )
+
+
+# -- one variant ----------------------------------------------------------------------------------
+def _seen(one: Exposed, experiment: Experiment) -> Seen:
+    values = one.per_user(one.value)
+    value = None
+    if values.size:
+        arm = Arm.of(values)
+        half = float(reach(math.sqrt(arm.variance), arm.num, experiment.alpha, tuning(experiment.planned_users)))
+        low, high = float(arm.mean) - half, float(arm.mean) + half
+        most = math.inf if experiment.metric == "latency" else 1.0
+        value = Measured(value=float(arm.mean), low=max(0.0, low), high=min(most, high))
+    seconds = one.seconds[~np.isnan(one.seconds)]
+    middle, slow, slowest = np.quantile(seconds, [0.5, 0.95, 0.99]) if seconds.size else (None, None, None)
+    return Seen(
+        name=one.name, versions=one.versions, requests=int(one.unit.size), users=one.num_users,
+        rated=int((~np.isnan(one.rated)).sum()), value=value, num_values=int(values.size),
+        failed=int(one.failed.sum()), left=one.left, mean_s=float(seconds.mean()) if seconds.size else None,
+        p50_s=middle, p95_s=slow, p99_s=slowest, labels=one.labels,
+    )  # fmt: skip
+
+
+# -- a challenger ---------------------------------------------------------------------------------
+def _judged(control: Exposed, challenger: Exposed, experiment: Experiment, alpha: float, rings: bool) -> Judged:
+    before, after = (Arm.of(one.per_user(one.value)) for one in (control, challenger))
+    effect = None
+    if min(before.num, after.num) >= 2:
+        effect = difference(before, after, alpha, experiment.planned_users)
+        effect = _turned(effect) if experiment.metric == "latency" else effect
+    guards = _guards(control, challenger, experiment)
+    verdict, reason = _verdict(effect, min(before.num, after.num), guards, experiment, rings)
+    one_version = len(control.versions) <= 1 and len(challenger.versions) <= 1
+    if not one_version and not rings:
+        verdict, reason = "none", "versions_changed"
+    measured = None
+    if effect is not None:
+        measured = Measured(value=float(effect.value), low=float(effect.low), high=float(effect.high))
+    return Judged(
+        name=challenger.name, effect=measured, p=float(effect.p) if effect else None,
+        detectable=float(effect.detectable) if effect else None, guards=guards, verdict=verdict, reason=reason,
+    )  # fmt: skip
+
+
+def _turned(effect: Effect) -> Effect:
+    return Effect(-effect.value, -effect.high, -effect.low, effect.p, effect.detectable)
+
+
+def _verdict(
+    effect: Effect | None, num: int, guards: list[Guard], experiment: Experiment, rings: bool
+) -> tuple[Verdict, str]:
+    if rings:
+        return "none", "ratio_rings"
+    if effect is None or num < experiment.min_users:
+        return "collect", "too_few"
+    if any(guard.state == "failed" for guard in guards):
+        return "keep", "guard_failed"
+    open_guards = any(guard.state == "open" for guard in guards)
+    is_better = effect.low > 0
+    if is_better or (experiment.margin is not None and effect.low > -experiment.margin):
+        if open_guards:
+            return "collect", "guard_open"
+        return "promote", "better" if is_better else "not_inferior"
+    if effect.high < 0 and (experiment.margin is None or effect.high < -experiment.margin):
+        return "keep", "worse"
+    if experiment.worthwhile is not None and effect.high < experiment.worthwhile:
+        return "keep", "no_gain"
+    return "collect", "unsure"
+
+
+# -- guardrails -----------------------------------------------------------------------------------
+def _guards(control: Exposed, challenger: Exposed, experiment: Experiment) -> list[Guard]:
+    asked, found = experiment.guardrails, []
+    if asked.latency_p95 is not None:
+        found.append(_latency(control, challenger, asked.latency_p95, experiment))
+    if asked.error_rate is not None:
+        found.append(_hit(control, challenger, "error_rate", "failed", asked.error_rate, experiment))
+    if asked.cut_off is not None:
+        found.append(_hit(control, challenger, "cut_off", "cut", asked.cut_off, experiment))
+    if asked.calibration is not None and any(~np.isnan(control.brier)) and any(~np.isnan(challenger.brier)):
+        before, after = (Arm.of(one.per_user(one.brier)) for one in (control, challenger))
+        effect = difference(before, after, experiment.alpha, experiment.planned_users)
+        found.append(_guard("calibration", effect, asked.calibration, min(before.num, after.num), experiment))
+    return found
+
+
+def _guard(name: str, effect: Effect, limit: float, num: int, experiment: Experiment) -> Guard:
+    """Passed and failed are both claims that hold at every look; anything else is still open."""
+    value, low, high = (float(one) for one in (effect.value, effect.low, effect.high))
+    state: State = "passed" if high <= limit else "failed" if low > limit else "open"
+    state = "open" if num < experiment.min_users else state
+    return Guard(name=name, state=state, value=value, low=low, high=high, limit=limit)
+
+
+def _hit(control: Exposed, challenger: Exposed, name: str, figure: str, limit: float, experiment: Experiment) -> Guard:
+    """Users to whom it happened at all; exact, since what a guardrail watches for is rare."""
+    before, after = (_hits(one, figure) for one in (control, challenger))
+    num = min(before[1], after[1])
+    if not num:
+        return Guard(name=name, state="unknown", limit=limit)
+    return _guard(name, difference_of_shares(before, after, experiment.alpha), limit, num, experiment)
+
+
+def _hits(one: Exposed, figure: str) -> tuple[int, int]:
+    """(users to whom it happened, users)."""
+    users = one.per_user(getattr(one, figure))
+    return int((users > 0).sum()), int(users.size)
+
+
+def _latency(control: Exposed, challenger: Exposed, times: float, experiment: Experiment) -> Guard:
+    """The challenger's answers that take longer than `times` the control's 95 % time: at most 5 of 100."""
+    known = control.seconds[~np.isnan(control.seconds)]
+    if not known.size or np.isnan(challenger.seconds).all():
+        return Guard(name="latency_p95", state="unknown", limit=SLOW)
+    limit = times * float(np.quantile(known, 1 - SLOW))
+    slow = np.where(np.isnan(challenger.seconds), np.nan, challenger.seconds > limit)
+    arm = Arm.of(challenger.per_user(slow))
+    if not arm.num:
+        return Guard(name="latency_p95", state="unknown", limit=SLOW)
+    # Where no answer was slow yet there is no scatter to see; what 5 of 100 would scatter takes its place.
+    requests = max(1.0, float((~np.isnan(slow)).sum()) / arm.num)
+    variance = max(arm.variance, SLOW * (1 - SLOW) / requests)
+    half = reach(math.sqrt(variance), arm.num, experiment.alpha, tuning(experiment.planned_users))
+    effect = Effect(arm.mean, arm.mean - half, arm.mean + half, math.nan, math.nan)
+    return _guard("latency_p95", effect, SLOW, arm.num, experiment)
+
+
+# -- what limits it -------------------------------------------------------------------------------
+def _cautions(found: Exposures, experiment: Experiment) -> list[Notice]:
+    notices = []
+    if found.num_mixed:
+        notices.append(Notice(key="mixed", values={"num": found.num_mixed}))
+    if found.num_unknown:
+        notices.append(Notice(key="unknown_variants", values={"num": found.num_unknown}))
+    total = sum(one.unit.size for one in found.variants.values())
+    if without := sum(one.without_user for one in found.variants.values()):
+        notices.append(Notice(key="without_user", values={"num": without, "total": int(total)}))
+    for one in found.variants.values():
+        if len(one.versions) > 1:
+            notices.append(Notice(key="several_versions", values={"name": one.name, "num": len(one.versions)}))
+    if experiment.metric in ("feedback", "label") and total:
+        valued = [(one.name, one.per_user(one.value).size, one.num_users) for one in found.variants.values()]
+        said = ", ".join(f"{name} {num / users:.1%}" for name, num, users in valued if users)
+        notices.append(Notice(key="who_answers", values={"shares": said}))
+        notices += _unequal(valued, experiment)
+    return notices
+
+
+def _unequal(valued: list[tuple[str, int, int]], experiment: Experiment) -> list[Notice]:
+    """Where one variant makes people speak up more, those who do are no longer the same people."""
+    (_, num, users), *others = valued
+    found = []
+    for name, other_num, other_users in others:
+        if min(users, other_users) >= experiment.min_users:
+            effect = difference(Arm.of_counts(num, users), Arm.of_counts(other_num, other_users), experiment.alpha)
+            if effect.p < experiment.alpha:
+                found.append(Notice(key="unequal_answers", values={"name": name, "difference": float(effect.value)}))
+    return found
