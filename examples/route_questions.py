@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import argparse
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, TypedDict
 
 import httpx
@@ -19,6 +19,7 @@ from langchain_openai import ChatOpenAI
 from langgraph.graph import END, START, StateGraph
 from langgraph.graph.state import CompiledStateGraph
 from openai import OpenAIError
+from pydantic import SecretStr
 
 ROUTES = {
     "사실": "제도, 규정, 수치, 날짜, 절차처럼 문서를 찾아보면 누구에게나 답이 같은 물음",
@@ -32,7 +33,7 @@ class Service:
     """어디에 누구로 묻고, 어느 모델이 무엇을 맡는지."""
 
     url: str
-    key: str
+    key: str = field(repr=False)
     router: str
     answerer: str
     counsellor: str
@@ -73,7 +74,7 @@ def router_graph(service: Service) -> CompiledStateGraph[State, None, State, Sta
         return {"answer": found["answer"], "sources": sources, "request_id": found["request_id"]}
 
     counsellor = ChatOpenAI(
-        model=service.counsellor, base_url=f"{service.url}/v1", api_key=lambda: service.key, timeout=PATIENCE_S,
+        model=service.counsellor, base_url=f"{service.url}/v1", api_key=SecretStr(service.key), timeout=PATIENCE_S,
     )  # fmt: skip
 
     def counsel(state: State) -> State:

@@ -8,7 +8,8 @@ from typing import Annotated
 import typer
 
 from dadeum.core.messages import text
-from dadeum.gateway.registry import CHAMPION, PLACE, Registry
+from dadeum.gateway.catalogue import CHAMPION
+from dadeum.gateway.registry import PLACE, Registry
 from dadeum.terminal import say
 
 app = typer.Typer()

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import socket
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from dadeum.core.errors import RunError
+from dadeum.core.errors import DadeumError, RunError
 from dadeum.core.messages import Message, text
 from dadeum.terminal import out, prepare_models, say
 
@@ -26,8 +27,8 @@ _LOOK_S = 0.05
 def serve(
     runs: Annotated[list[Path] | None, typer.Argument(help=text("cli.serve.help.runs"))] = None,
     base: Annotated[list[str] | None, typer.Option("--base", help=text("cli.serve.help.base"))] = None,
-    host: Annotated[str, typer.Option(help=text("cli.serve.help.host"))] = "127.0.0.1",
-    port: Annotated[int, typer.Option(min=0, max=65535, help=text("cli.serve.help.port"))] = 8000,
+    host: Annotated[str | None, typer.Option(help=text("cli.serve.help.host"))] = None,
+    port: Annotated[int | None, typer.Option(min=0, max=65535, help=text("cli.serve.help.port"))] = None,
     verify: Annotated[bool, typer.Option("--verify", help=text("cli.serve.help.verify"))] = False,
     upstream: Annotated[str | None, typer.Option(help=text("cli.serve.help.upstream"))] = None,
     experiment: Annotated[Path | None, typer.Option(help=text("cli.serve.help.experiment"))] = None,
@@ -35,7 +36,8 @@ def serve(
     keys: Annotated[Path | None, typer.Option(help=text("cli.serve.help.keys"))] = None,
     no_key: Annotated[bool, typer.Option("--no-key", help=text("cli.serve.help.no_key"))] = False,
     keep_content: Annotated[bool, typer.Option("--keep-content", help=text("cli.serve.help.keep_content"))] = False,
-    keep_days: Annotated[int, typer.Option(min=1, help=text("cli.serve.help.keep_days"))] = 30,
+    keep_days: Annotated[int | None, typer.Option(min=1, help=text("cli.serve.help.keep_days"))] = None,
+    settings_file: Annotated[Path | None, typer.Option("--settings", help=text("cli.serve.help.settings"))] = None,
     models_root: Annotated[Path | None, typer.Option(help=text("cli.serve.help.models_root"))] = None,
 ) -> None:
     if not runs and not base:
@@ -44,34 +46,40 @@ def serve(
     from dadeum.gateway.keys import KEYS_FILE
     from dadeum.gateway.registry import PLACE
     from dadeum.gateway.settings import Settings
+    from dadeum.gateway.written import read_section
 
-    given = {"upstream": upstream, "database": database}
-    settings = Settings.model_validate(
-        {"host": host, "port": port, "keep_content": keep_content, "keep_days": keep_days, "require_key": not no_key}
-        | {name: value for name, value in given.items() if value is not None}
-    )
+    given = {
+        "host": host, "port": port, "upstream": upstream, "database": database, "keep_days": keep_days,
+        "keep_content": keep_content or None, "require_key": False if no_key else None,
+    }  # fmt: skip
+    told = {name: value for name, value in given.items() if value is not None}
+    settings = read_section(settings_file, Settings, told) if settings_file else Settings.model_validate(told)
     places = Places(keys or KEYS_FILE, PLACE, experiment, models_root)
     prepare_models()
     catalogue = catalogue_for(runs or [], base or [], settings)
     for model in catalogue:
         say("cli.serve.model", version=model.version, task=model.task, parent=model.parent or "-")
-    if not asyncio.run(_serve(catalogue, settings, places, verify)):
+    try:
+        passed = asyncio.run(_serve(catalogue, settings, places, verify))
+    except KeyboardInterrupt:  # how people end a service: neither a mistake nor half a result
+        say("cli.serve.stopped")
+        return
+    if not passed:
         raise typer.Exit(1)
 
 
 async def _serve(catalogue: Any, settings: Settings, places: Places, verify: bool) -> bool:
     """False where the models answer otherwise than they were evaluated."""
-    import uvicorn
-
     from dadeum.gateway.assembly import address_of, app_for, assembled
-    from dadeum.gateway.listening import listening
+    from dadeum.gateway.listening import Listener, listening
 
     door = _bound(settings)  # before the models: nobody should wait a minute to hear that the port is taken
     say("cli.serve.loading")
     gateway = await assembled(catalogue, settings, places)
     waiting: list[Message] = [Message("cli.serve.verifying")] if verify else []
     gateway.checks.append(lambda: waiting[0] if waiting else None)
-    server = uvicorn.Server(listening(app_for(gateway, places), settings))
+    drain = partial(gateway.engine.drain, settings.limits.drain_seconds)
+    server = Listener(listening(app_for(gateway, places), settings), drain)
     serving = asyncio.create_task(server.serve(sockets=[door]))
     try:
         while not server.started and not serving.done():
@@ -86,6 +94,10 @@ async def _serve(catalogue: Any, settings: Settings, places: Places, verify: boo
         say("cli.serve.ready")
         await serving
         return True
+    except DadeumError:  # its sentence alone, without what uvicorn says when its loop ends under it
+        server.should_exit = True
+        await serving
+        raise
     finally:
         gateway.store.close()
 

@@ -19,7 +19,7 @@ from starlette.routing import Route
 
 from dadeum.gateway.api.app import create_app
 from dadeum.gateway.api.guard import Guard
-from dadeum.gateway.listening import listening
+from dadeum.gateway.listening import Listener, listening
 from dadeum.gateway.settings import Settings
 from tests.gateway.conftest import AUTHORIZATION, make_gateway
 
@@ -166,3 +166,36 @@ def test_bad_framing_is_refused_and_the_connection_closed(port_of_all: int, sent
 def port_of_all() -> Iterator[int]:
     with serving(make_gateway(limits={"header_seconds": 1, "idle_seconds": 1})) as port:
         yield port
+
+
+def test_an_answer_that_outlives_the_drain_has_an_end() -> None:
+    """uvicorn alone would cut it, with a traceback, and the client would wait for more."""
+    cut_short = asyncio.Event()
+
+    async def answer(request: Any) -> StreamingResponse:
+        async def words() -> AsyncIterator[str]:
+            yield "begun\n"
+            await cut_short.wait()
+            yield "shutting down\n"
+
+        return StreamingResponse(words())
+
+    async def drain() -> None:
+        cut_short.set()
+
+    server = Listener(listening(Starlette(routes=[Route("/", answer)]), Settings(port=0)), drain)
+
+    async def work() -> list[str]:
+        serving = asyncio.create_task(server.serve())
+        while not server.started:
+            await asyncio.sleep(0.01)
+        port = server.servers[0].sockets[0].getsockname()[1]
+        async with httpx.AsyncClient() as client, client.stream("GET", f"http://127.0.0.1:{port}/") as response:
+            lines = response.aiter_lines()
+            got = [await anext(lines)]
+            server.should_exit = True
+            got += [line async for line in lines]
+        await serving
+        return got
+
+    assert asyncio.run(asyncio.wait_for(work(), 5)) == ["begun", "shutting down"]

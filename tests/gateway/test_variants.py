@@ -176,7 +176,7 @@ def test_a_mistake_in_the_file_names_its_line(tmp_path: Path, wrong: str, key: s
     path.write_text(wrong, encoding="utf-8")
     with pytest.raises(RecipeError) as error:
         read_experiment(path)
-    assert error.value.key == f"gateway.variants.{key}"
+    assert error.value.key == f"gateway.written.{key}"
     assert line is None or error.value.values["where"].values["line"] == line  # type: ignore[attr-defined]
 
 
@@ -227,3 +227,18 @@ def test_what_is_compared_can_be_asked_for_and_champions_moved(tmp_path: Path) -
 def test_a_gateway_without_aliases_says_so() -> None:
     with client(make_gateway()) as asked:
         assert asked.get("/v1/experiments").status_code == 501
+
+
+def test_settings_are_read_from_a_file_and_mistakes_name_their_line(tmp_path: Path) -> None:
+    from dadeum.core.errors import RecipeError
+    from dadeum.gateway.settings import Settings
+    from dadeum.gateway.written import read_section
+
+    file = tmp_path / "serve.yaml"
+    file.write_text("port: 9000\nlimits:\n  running: 4\n", encoding="utf-8")
+    found = read_section(file, Settings, {"port": 9001})
+    assert (found.port, found.limits.running) == (9001, 4)
+    file.write_text("limits:\n  runing: 4\n", encoding="utf-8")
+    with pytest.raises(RecipeError, match="runing") as caught:
+        read_section(file, Settings)
+    assert "waiting_requests" in str(caught.value) and "2" in str(caught.value)

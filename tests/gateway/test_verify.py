@@ -130,3 +130,8 @@ def copied(run: Run, model: ServedModel, folder: Path) -> ServedModel:
     for name in ("recipe.yaml", "manifest.json"):
         shutil.copy(run.folder / name, folder / name)
     return replace(model, run=folder)
+
+
+def test_nothing_that_could_be_asked_is_not_called_the_same() -> None:
+    first, *_ = Verified("finder@aaaaaaaaaaaa", 0, 0, skipped={"vectors": 3}).messages()
+    assert first.key == "gateway.verify.nothing"

@@ -71,10 +71,6 @@ class Server:
                 break
         raise AssertionError(f"{said!r} was never said:\n{''.join(seen)}")
 
-    def stop(self) -> int:
-        self.process.send_signal(signal.SIGTERM)
-        return self.process.wait(PATIENCE_S)
-
 
 @contextmanager
 def started(run: Run, place: Path, *options: str) -> Iterator[Server]:
@@ -114,7 +110,9 @@ def test_a_run_is_served_verified_and_called_by_openai_s_own_client(run: Run, tm
             json={"request_id": decided.json()["request_id"], "label": "BLOCK"},
         )  # fmt: skip
         assert said.status_code == 200, said.text
-        assert server.stop() in (0, 130, -signal.SIGTERM)
+        server.process.send_signal(signal.SIGINT)
+        server.until("service has stopped")
+        assert server.process.wait(PATIENCE_S) == 0
 
 
 def test_a_run_that_answers_otherwise_than_it_was_judged_is_not_opened(run: Run, tmp_path: Path) -> None:
@@ -143,6 +141,12 @@ def test_what_cannot_be_opened_is_said(run: Run, tmp_path: Path) -> None:
         return found.stdout + found.stderr
 
     assert "key" in refused("--host", "0.0.0.0", "--port", "0")
+    kept = run.samples_path.rename(run.folder / "kept.jsonl")
+    try:
+        not_evaluated = refused("--verify", "--port", "0")
+    finally:
+        kept.rename(run.samples_path)
+    assert "dadeum evaluate" in not_evaluated and "Traceback" not in not_evaluated
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()

@@ -282,3 +282,11 @@ def test_without_contents_there_is_nothing_to_vote_on() -> None:
     with pytest.raises(RunError) as error:
         draw_live_vote(with_pairs(content=False), experiment(), OLD, NEW)
     assert error.value.values["num"] == 30
+
+
+def test_a_handful_of_users_who_all_agree_prove_nothing() -> None:
+    found = compare_live(log({"champion": 1.0, "challenger": 1.0}, users=10), experiment())
+    one = judged(found)
+    assert one.effect is not None and one.effect.low < -0.2 and one.effect.high > 0.2
+    assert one.p is not None and one.p > 0.5
+    assert all(variant.value is not None and variant.value.low < 0.7 for variant in found.variants)

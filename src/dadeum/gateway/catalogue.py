@@ -20,6 +20,8 @@ from dadeum.gateway.weights import check_weights
 
 NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 _DIGITS = 12
+CHAMPION = "champion"
+"""Alias that a name alone means, where there is one."""
 
 
 @dataclass(frozen=True)
@@ -55,8 +57,9 @@ class Catalogue:
         return iter(list(self.models.values()))
 
     def find(self, asked: str) -> ServedModel | None:
-        """By name (its newest version), `name@alias` or `name@hash`."""
-        return self.models.get(self.aliases.get(asked, asked))
+        """By name (its champion, or else what leads it), `name@alias` or `name@hash`."""
+        champion = None if "@" in asked else self.aliases.get(f"{asked}@{CHAMPION}")
+        return self.models.get(champion or self.aliases.get(asked, asked))
 
     def names(self) -> list[str]:
         return sorted({model.name for model in self})

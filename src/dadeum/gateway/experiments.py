@@ -11,14 +11,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import AwareDatetime, Field, ValidationError, field_validator, model_validator
-from pydantic_core import ErrorDetails
+from pydantic import AwareDatetime, Field, field_validator, model_validator
 
-from dadeum.core.errors import DadeumError, Problems, RecipeError
-from dadeum.core.messages import Message
-from dadeum.core.recipe_file import read_yaml
 from dadeum.core.section import Section
 from dadeum.gateway.registry import Layout
+from dadeum.gateway.written import read_section
 
 BUCKETS = 10_000
 Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]{0,63}$")]
@@ -99,30 +96,7 @@ class Experiment(Section):
 
 def read_experiment(path: Path) -> Experiment:
     """RecipeError for a mistake, Problems for several; each says the line, what stands there and what may."""
-    if not path.is_file():
-        raise RecipeError("gateway.variants.no_file", path=path)
-    raw, lines = read_yaml(path)
-    try:
-        return Experiment.model_validate(raw)
-    except ValidationError as error:
-        whole = Message("errors.file", {"path": path.name})
-        found: list[DadeumError] = [_mistake(each, lines, whole) for each in error.errors()]
-        raise found[0] if len(found) == 1 else Problems(found) from None
-
-
-def _mistake(error: ErrorDetails, lines: Mapping[Any, Message], whole: Message) -> RecipeError:
-    at = tuple(part for part in error["loc"] if part != "[key]")
-    where = next((lines[at[:length]] for length in range(len(at), 0, -1) if at[:length] in lines), whole)
-    field = ".".join(map(str, at)) or "-"
-    if error["type"] == "extra_forbidden":
-        sections: dict[str, type[Section]] = {"variants": Variant, "guardrails": Guardrails}
-        section = sections.get(str(at[0]), Experiment) if len(at) > 1 else Experiment
-        known = ", ".join(section.model_fields)
-        return RecipeError("gateway.variants.unknown_field", where=where, field=field, known=known)
-    if error["type"] == "missing":
-        return RecipeError("gateway.variants.missing_field", where=where, field=field)
-    found = str(error["input"])[:80]
-    return RecipeError("gateway.variants.bad_field", where=where, field=field, found=found, detail=error["msg"])
+    return read_section(path, Experiment)
 
 
 # -- buckets --------------------------------------------------------------------------------------

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import resource
+import socket
+from collections.abc import Awaitable, Callable
 from math import ceil
 from typing import Any
 
@@ -17,6 +19,8 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 from dadeum.gateway.settings import Limits, Settings
 
 _HEAD_BYTES = 32_768
+_ENDING_S = 6
+"""After draining: for the step that computes, and for the last bytes."""
 _SPARE_FILES = 512
 """Besides connections: models, log, libraries."""
 
@@ -85,6 +89,19 @@ class Deadlined(H11Protocol):
             min(waiting, key=lambda one: one.since, default=self).transport.abort()
 
 
+class Listener(uvicorn.Server):
+    """uvicorn cuts what still runs when its patience ends; `drain` ends it before, so clients and log see an end."""
+
+    def __init__(self, config: uvicorn.Config, drain: Callable[[], Awaitable[None]]) -> None:
+        super().__init__(config)
+        self._drain = drain
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        ending = asyncio.ensure_future(self._drain())
+        await super().shutdown(sockets)
+        await ending
+
+
 def listening(app: Any, settings: Settings) -> uvicorn.Config:
     """For `uvicorn.Server(...)`. Raises the number of files this process may have open, as far as it is allowed to."""
     limits = settings.limits
@@ -92,7 +109,7 @@ def listening(app: Any, settings: Settings) -> uvicorn.Config:
     protocol = type("Deadlined", (Deadlined,), {"limits": limits})
     return uvicorn.Config(
         app, host=settings.host, port=settings.port, http=protocol, ws="none", backlog=2048,
-        timeout_keep_alive=limits.idle_seconds, timeout_graceful_shutdown=ceil(limits.drain_seconds) + 1,
+        timeout_keep_alive=limits.idle_seconds, timeout_graceful_shutdown=ceil(limits.drain_seconds) + _ENDING_S,
         h11_max_incomplete_event_size=_HEAD_BYTES, server_header=False, proxy_headers=False, access_log=False,
         log_level="warning",
     )  # fmt: skip

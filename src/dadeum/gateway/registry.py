@@ -19,10 +19,9 @@ from pydantic import Field, ValidationError
 from dadeum.core.errors import DadeumError, ModelError, Problems, RunError
 from dadeum.core.measured import Part
 from dadeum.core.run import Run, now, read_json, write_json
-from dadeum.gateway.catalogue import NAME, Catalogue, ServedModel
+from dadeum.gateway.catalogue import CHAMPION, NAME, Catalogue, ServedModel
 
 PLACE = Path("runs/serve/registry.json")
-CHAMPION = "champion"
 Layout = list[tuple[int, str]]
 """(first bucket after the range, variant), in order: see `experiments.spread`."""
 

@@ -11,7 +11,7 @@ from dadeum.core.errors import RunError
 from dadeum.core.examples import Example, read_examples
 from dadeum.core.messages import Message
 from dadeum.core.run import Run, file_hash, read_jsonl
-from dadeum.core.task import Answer, Decide, Summarize
+from dadeum.core.task import Answer, Decide, Retrieve, Summarize
 from dadeum.evaluation.answers.rows import shown_chunks
 from dadeum.gateway.catalogue import ServedModel
 from dadeum.gateway.taught import Taught, taught
@@ -47,6 +47,8 @@ def rows_of(model: ServedModel) -> tuple[list[Row], dict[str, int], dict[str, fl
         raise _stale(run, "trained_since")
     if knows.scores.get("test_hash") != file_hash(run.require(run.split_path("test"), "data build")):
         raise _stale(run, "other_rows")
+    if isinstance(task, Retrieve):
+        return [], {"vectors": len(samples)}, {}
     if not isinstance(task, Decide) and model.recipe.generation.temperature:
         return [], {"drawn": len(samples)}, {}
     if not isinstance(task, Decide) and model.recipe.evaluate.generate_rows == 0:

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any
 
 from dadeum.core.clean_steps import step_name
 from dadeum.core.examples import Example, answer_of, read_examples
-from dadeum.core.finishing import finish
 from dadeum.core.korean import nfc
 from dadeum.core.mojibake import repair
 from dadeum.core.personal import mask_personal
@@ -23,6 +22,7 @@ from dadeum.core.speech import Level
 from dadeum.core.task import Decide
 from dadeum.evaluation.decide.calibration import HIGHEST_TEMPERATURE, LOWEST_TEMPERATURE
 from dadeum.gateway.catalogue import ServedModel
+from dadeum.tasks.answer import finished
 
 if TYPE_CHECKING:
     from dadeum.models.render import Renderer
@@ -93,7 +93,7 @@ class Taught:
         """What was written, after the steps of `generation.finish`, and those that changed it."""
         changed: list[str] = []
         for step in self.recipe.generation.finish:
-            before, text = text, finish(text, [step], self.level)
+            before, text = text, finished(text, [step], self.level)
             changed += [step] if text != before else []
         return text, changed
 

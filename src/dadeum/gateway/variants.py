@@ -14,7 +14,7 @@ from dadeum.core.errors import RecipeError
 from dadeum.core.messages import text
 from dadeum.gateway.catalogue import Catalogue, ServedModel
 from dadeum.gateway.experiments import Experiment, bucket, spread, variant_at
-from dadeum.gateway.registry import CHAMPION, Buckets, Layout, Registry
+from dadeum.gateway.registry import Buckets, Layout, Registry
 from dadeum.gateway.state import Assigned
 
 log = logging.getLogger(__name__)
@@ -51,9 +51,7 @@ class VariantTraffic:
         return Assigned(model) if model else None
 
     def find(self, asked: str) -> ServedModel | None:
-        """A name alone means its champion, where there is one."""
-        champion = None if "@" in asked else self.catalogue.find(f"{asked}@{CHAMPION}")
-        return champion or self.catalogue.find(asked)
+        return self.catalogue.find(asked)
 
     def shares(self) -> dict[str, int]:
         """Buckets per variant, as they are in force."""

@@ -69,7 +69,7 @@ class Verified:
 
     def messages(self) -> list[Message]:
         """What to tell people, the outcome first."""
-        key = "same" if self.passed else "different"
+        key = ("same" if self.num_rows else "nothing") if self.passed else "different"
         values = {"version": self.version, "num": self.num_rows, "different": self.num_different}
         told = [Message(f"gateway.verify.{key}", values)]
         told += [one.message() for one in self.differences]

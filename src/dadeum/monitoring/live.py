@@ -15,7 +15,7 @@ from dadeum.core.measured import Measured, Notice, Part
 from dadeum.gateway.experiments import Experiment
 from dadeum.gateway.store.entries import Store
 from dadeum.monitoring.exposures import Exposed, Exposures, exposures
-from dadeum.monitoring.sequential import Arm, Effect, difference, difference_of_shares, reach, tuning
+from dadeum.monitoring.sequential import Arm, Effect, difference, difference_of_shares, reach, share_interval, tuning
 from dadeum.monitoring.srm import mismatch
 
 SLOW = 0.05
@@ -129,6 +129,8 @@ def _seen(one: Exposed, experiment: Experiment) -> Seen:
         arm = Arm.of(values)
         half = float(reach(math.sqrt(arm.variance), arm.num, experiment.alpha, tuning(experiment.planned_users)))
         low, high = float(arm.mean) - half, float(arm.mean) + half
+        if same := _all_alike(arm):
+            low, high = (float(end) for end in share_interval(*same, experiment.alpha))
         most = math.inf if experiment.metric == "latency" else 1.0
         value = Measured(value=float(arm.mean), low=max(0.0, low), high=min(most, high))
     seconds = one.seconds[~np.isnan(one.seconds)]
@@ -146,7 +148,11 @@ def _judged(control: Exposed, challenger: Exposed, experiment: Experiment, alpha
     before, after = (Arm.of(one.per_user(one.value)) for one in (control, challenger))
     effect = None
     if min(before.num, after.num) >= 2:
-        effect = difference(before, after, alpha, experiment.planned_users)
+        alike = _all_alike(before), _all_alike(after)
+        if alike[0] and alike[1]:
+            effect = difference_of_shares(alike[0], alike[1], alpha)
+        else:
+            effect = difference(before, after, alpha, experiment.planned_users)
         effect = _turned(effect) if experiment.metric == "latency" else effect
     guards = _guards(control, challenger, experiment)
     verdict, reason = _verdict(effect, min(before.num, after.num), guards, experiment, rings)
@@ -160,6 +166,12 @@ def _judged(control: Exposed, challenger: Exposed, experiment: Experiment, alpha
         name=challenger.name, effect=measured, p=float(effect.p) if effect else None,
         detectable=float(effect.detectable) if effect else None, guards=guards, verdict=verdict, reason=reason,
     )  # fmt: skip
+
+
+def _all_alike(arm: Arm) -> tuple[int, int] | None:
+    """(successes, users) where all succeeded or all failed: without any spread, a mean would look certain."""
+    num, mean = int(arm.num), float(arm.mean)
+    return (int(mean) * num, num) if float(arm.variance) == 0 and mean in (0.0, 1.0) else None
 
 
 def _turned(effect: Effect) -> Effect:

@@ -33,7 +33,7 @@ def verdicts(found: Live, language: str) -> list[str]:
         still = [_guard_name(guard, language) for guard in one.guards if guard.state == "open"]
         told = {"name": one.name, "control": found.control, "guards": ", ".join(broken or still) or "-"}
         said = text(f"monitoring.live.verdict.{one.reason}", language, **told)
-        if one.verdict == "collect" and one.reason in _OPEN and one.detectable is not None:
+        if one.verdict == "collect" and one.reason in _OPEN and one.detectable:
             seen = _amount(found, one.detectable, language)
             said += " " + text("monitoring.live.detectable", language, amount=seen)
         lines.append(said)

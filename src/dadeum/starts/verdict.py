@@ -124,14 +124,15 @@ def _reasons(side: Side, taught: Openings | None) -> Iterator[Reason]:
         if found is None or found.value < rule.at_risk or _is_odd(rule, found, side.answers.num):
             continue
         usual = rule.taught(taught) if taught and rule.taught else None
-        as_taught = usual is not None and usual.value >= max(found.value - _AS_TAUGHT, found.value / 2)
-        if as_taught and rule.excused:
+        # Half of what the model does names the cause; only a form that was taught about as often excuses it.
+        is_taught = usual is not None and usual.value >= found.value / 2
+        if rule.excused and is_taught and usual is not None and usual.value >= found.value - _AS_TAUGHT:
             continue
         collapsed = rule.collapsed is not None and found.value >= rule.collapsed
         limit = rule.collapsed if collapsed and rule.collapsed is not None else rule.at_risk
         yield Reason(
             signal=rule.signal, state="collapsed" if collapsed else "at_risk", value=found.value, limit=limit,
-            sure=found.low >= limit, taught=as_taught, values={"found": text[:60]},
+            sure=found.low >= limit, taught=is_taught, values={"found": text[:60]},
         )  # fmt: skip
 
 

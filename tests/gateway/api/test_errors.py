@@ -138,3 +138,23 @@ def test_a_field_of_a_wrong_type_is_named_with_its_place() -> None:
     error = client(make_gateway()).post(CHAT, json=body).json()["error"]
     assert error["param"] == "messages[0].content[0].text"
     assert error["code"] == "missing_field"
+
+
+@pytest.mark.parametrize(
+    ("path", "more", "param", "said"),
+    [
+        (CHAT, {"response_format": {"type": "json_schema", "json_schema": {"name": "사람", "schema": {}}}},
+         "response_format.json_schema.name", "^[A-Za-z0-9_-]{1,64}$ 꼴이어야 합니다."),
+        (CHAT, {"response_format": {"type": "json_schema"}}, "response_format.json_schema", "값이 없습니다."),
+        (CHAT, {"response_format": {"type": "xml"}}, "response_format.type", "가운데 하나여야 합니다."),
+        (CHAT, {"response_format": {}}, "response_format.type", "값이 없습니다."),
+        ("/v1/feedback", {"rating": 1}, "rating", "'up', 'down' 가운데 하나여야 합니다."),
+    ],
+)  # fmt: skip
+def test_a_field_is_named_as_its_sender_knows_it(path: str, more: dict[str, Any], param: str, said: str) -> None:
+    whole = {"request_id": "req_1"} if path != CHAT else {
+        "model": "counsel", "messages": [{"role": "user", "content": "안녕"}]
+    }  # fmt: skip
+    error = client(make_gateway()).post(path, json=whole | more, headers={"Accept-Language": "ko"}).json()["error"]
+    assert error["param"] == param
+    assert said in error["message"] and " or " not in error["message"]

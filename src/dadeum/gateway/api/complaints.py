@@ -19,6 +19,7 @@ _KINDS = {
     "string_type": "string", "string_unicode": "unicode", "string_sub_type": "string",
     "tuple_type": "list", "list_type": "list",
     "model_type": "mapping", "model_attributes_type": "mapping", "dict_type": "mapping",
+    "string_pattern_mismatch": "pattern",
     "literal_error": "literal", "union_tag_invalid": "literal", "enum": "literal",
     "too_long": "too_long", "too_short": "too_short", "string_too_long": "long_text", "string_too_short": "short_text",
     "less_than_equal": "at_most", "greater_than_equal": "at_least", "greater_than": "above", "less_than": "below",
@@ -33,6 +34,8 @@ def fault_of_body(errors: Sequence[Any]) -> Fault:
     place = tuple(part for part in first["loc"] if part not in ("body", "query", "path"))
     if first["type"] in _NOT_JSON or not isinstance(first["type"], str):
         return Fault(400, "gateway.api.bad_body", code="bad_body")
+    if first["type"] in ("union_tag_not_found", "union_tag_invalid"):
+        place += (str(first["ctx"]["discriminator"]).strip("'"),)
     param = param_of(place)
     if first["type"] == "extra_forbidden":
         return unknown_field(param)
@@ -53,7 +56,8 @@ def unknown_field(param: str, known: Sequence[str] = ()) -> Fault:
 def param_of(place: Sequence[str | int]) -> str:
     """`messages[0].content`; names of a union's branches are no part of it."""
     written = ""
-    for part in place:
+    # A tag of a union that is named like the field below it stands there twice.
+    for part in [part for before, part in zip((None, *place), place, strict=False) if part != before]:
         if isinstance(part, int):
             written += f"[{part}]"
         elif part.isidentifier() and not part[:1].isupper() and part not in ("str", "int", "float", "bool"):
@@ -67,6 +71,8 @@ def _advice(error: Any) -> Message:
     context = {name: value for name, value in error.get("ctx", {}).items() if isinstance(value, str | int | float)}
     if "expected_tags" in context:
         context["expected"] = context["expected_tags"]
+    if "expected" in context:
+        context["expected"] = str(context["expected"]).replace(" or ", ", ")  # pydantic's English
     sentence = catalogue("ko").get(f"gateway.api.value.{kind}")
     if sentence is not None and all(name in context for _, name, _, _ in Formatter().parse(sentence) if name):
         return Message(f"gateway.api.value.{kind}", context)

@@ -13,9 +13,9 @@ from dadeum.core.errors import DadeumError, Problems
 from dadeum.core.messages import text
 from dadeum.gateway.api.admission import caller_of, unknown_model
 from dadeum.gateway.api.faults import Fault
-from dadeum.gateway.catalogue import ServedModel
+from dadeum.gateway.catalogue import CHAMPION, ServedModel
 from dadeum.gateway.experiments import BUCKETS, Experiment
-from dadeum.gateway.registry import CHAMPION, Move, Registry
+from dadeum.gateway.registry import Move, Registry
 from dadeum.gateway.state import gateway_of
 
 router = APIRouter(tags=["experiments"])
