@@ -49,9 +49,12 @@ QUIET_BROWSER = (
 )  # fmt: skip
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
-    """Debian's Chromium, driven by Playwright; tests of pages are skipped by name where one of them is missing."""
+    """Debian's Chromium, driven by Playwright; tests of pages are skipped by name where one of them is missing.
+
+    Per module: while it is open, Playwright keeps an event loop running, and `asyncio.run` of other tests fails.
+    """
     sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
     chromium = shutil.which("chromium") or shutil.which("chromium-browser")
     if chromium is None:

@@ -34,7 +34,7 @@ BOUNDARIES = ("gateway/api/errors.py", "gateway/engine/worker.py")
 MAX_RECIPE_FIELDS = 190
 # The tag of a union, and words that every reader of a training recipe knows.
 SELF_EVIDENT = {"type", "method", "name", "epochs", "batch_size", "scheduler"}
-MAX_HELP_CPU_S = 1.0
+MAX_HELP_CPU_S = 1.6  # the same code took 0.63 s on a quiet machine and 1.05 s on a slow day of it
 # Modules that may have more than 300 lines, and why.
 LONG_MODULES: dict[str, str] = {}
 HEAVY = ("torch", "transformers", "trl", "peft", "datasets", "accelerate", "daft", "sklearn", "scipy", "pandas")
