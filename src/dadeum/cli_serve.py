@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -59,13 +60,13 @@ def serve(
     catalogue = catalogue_for(runs or [], base or [], settings)
     for model in catalogue:
         say("cli.serve.model", version=model.version, task=model.task, parent=model.parent or "-")
-    try:
+    # Ctrl-C is how people end a service: neither a mistake nor half a result.
+    passed = True
+    with suppress(KeyboardInterrupt):
         passed = asyncio.run(_serve(catalogue, settings, places, verify))
-    except KeyboardInterrupt:  # how people end a service: neither a mistake nor half a result
-        say("cli.serve.stopped")
-        return
     if not passed:
         raise typer.Exit(1)
+    say("cli.serve.stopped")
 
 
 async def _serve(catalogue: Any, settings: Settings, places: Places, verify: bool) -> bool:

@@ -144,7 +144,7 @@ def test_every_choice_of_sampling_reaches_the_engine() -> None:
         ({"messages": [*HELLO, {"role": "system", "content": "x"}]}, "system_not_first", "messages[1]"),
         ({"messages": [*HELLO, {"role": "assistant", "content": "x"}]}, "last_not_user", "messages[1]"),
         ({"messages": [{"role": "system", "content": "x"}]}, "last_not_user", "messages[0]"),
-        ({"messages": HELLO, "response_format": {"type": "xml"}}, "bad_value", "response_format"),
+        ({"messages": HELLO, "response_format": {"type": "xml"}}, "bad_value", "response_format.type"),
     ],
 )  # fmt: skip
 def test_what_cannot_be_done_is_refused_by_name_before_any_work(fields: dict[str, Any], code: str, param: str) -> None:
