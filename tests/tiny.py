@@ -135,3 +135,19 @@ def work_on(recipe: Any, folder: Path, stage: int = 0, **fields: Any) -> Any:
     given = {"run": Run(folder.parent / "run"), "before": None, "reward_model": None, "progress": silent} | fields
     precision = Precision("fp32", "train.precision.asked", {}, None)
     return Work(recipe=recipe, stage=recipe.stages[stage], folder=folder, precision=precision, **given)
+
+
+def evaluated_decider(root: Path) -> Any:
+    """A run of full weights that was evaluated: nothing has to be trained before it can be served."""
+    from dadeum.core.run import Run
+    from dadeum.evaluation.decide.evaluate import evaluate
+
+    recipe = decide_recipe(
+        save_llama(root / "base"), model={"base": str(root / "base"), "adapter": {"type": "none"}, "precision": "fp32"},
+        evaluate={"bootstrap_samples": 100, "generate_rows": 0, "batch_size": 4, "baselines": []},
+    )  # fmt: skip
+    made = Run.create(recipe, root / "run")
+    write_splits(made)
+    save_llama(made.adapter_folder(recipe), seed=1)
+    evaluate(recipe, made)
+    return made

@@ -13,29 +13,20 @@ import pytest
 
 from dadeum.core.errors import RunError
 from dadeum.core.run import Run, read_jsonl, write_jsonl
-from dadeum.evaluation.decide.evaluate import evaluate
 from dadeum.gateway.catalogue import Catalogue, ServedModel, catalogue_of
 from dadeum.gateway.engine.local import LocalEngine
 from dadeum.gateway.replay import rows_of
 from dadeum.gateway.settings import Limits
 from dadeum.gateway.verify import Verified, verify_served
 from tests.gateway.conftest import FakeEngine, make_gateway
-from tests.tiny import decide_recipe, save_llama, write_splits
+from tests.tiny import evaluated_decider
 
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
     """A tiny decider, evaluated: full weights, so that nothing has to be trained first."""
     root = tmp_path_factory.mktemp("decider")
-    recipe = decide_recipe(
-        save_llama(root / "base"), model={"base": str(root / "base"), "adapter": {"type": "none"}, "precision": "fp32"},
-        evaluate={"bootstrap_samples": 100, "generate_rows": 0, "batch_size": 4, "baselines": []},
-    )  # fmt: skip
-    made = Run.create(recipe, root / "run")
-    write_splits(made)
-    save_llama(made.adapter_folder(recipe), seed=1)
-    evaluate(recipe, made)
-    return made
+    return evaluated_decider(root)
 
 
 @pytest.fixture(scope="module")

@@ -20,9 +20,8 @@ import httpx
 import pytest
 
 from dadeum.core.run import Run, read_jsonl, write_jsonl
-from dadeum.evaluation.decide.evaluate import evaluate
 from dadeum.gateway.keys import KeyRing
-from tests.tiny import decide_recipe, save_llama, write_splits
+from tests.tiny import evaluated_decider
 
 PATIENCE_S = 120
 
@@ -30,15 +29,7 @@ PATIENCE_S = 120
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
     root = tmp_path_factory.mktemp("served")
-    recipe = decide_recipe(
-        save_llama(root / "base"), model={"base": str(root / "base"), "adapter": {"type": "none"}, "precision": "fp32"},
-        evaluate={"bootstrap_samples": 100, "generate_rows": 0, "batch_size": 4, "baselines": []},
-    )  # fmt: skip
-    made = Run.create(recipe, root / "run")
-    write_splits(made)
-    save_llama(made.adapter_folder(recipe), seed=1)
-    evaluate(recipe, made)
-    return made
+    return evaluated_decider(root)
 
 
 def command(run: Run, place: Path, *options: str) -> list[str]:

