@@ -28,14 +28,15 @@ def promote(
     registry: Place = PLACE,
 ) -> None:
     from dadeum.gateway.catalogue import served
-    from dadeum.gateway.registry import has_gates
+    from dadeum.gateway.registry import has_gates, overruled, unfit
 
     model = served(run)
+    against = unfit(model)
     move = Registry(registry).promote(model, reason, alias, name, force)
     if not has_gates(model):
         say("gateway.variants.no_gates")
-    for said in move.forced:
-        say("gateway.variants.forced", said=said)
+    if move.forced:
+        say("gateway.variants.forced", said=overruled(against))
     say("gateway.variants.promoted", name=move.name, alias=alias, version=move.version, before=move.before or "-")
 
 

@@ -31,7 +31,7 @@ MAX_MODULE_LINES, MODULE_LINES = 400, 300
 MAX_FUNCTION_LINES, FUNCTION_LINES = 80, 40
 # Here a mistake of ours must not take others along: an answer is owed to the caller, and to all who wait for a thread.
 BOUNDARIES = ("gateway/api/errors.py", "gateway/engine/worker.py")
-MAX_RECIPE_FIELDS = 190
+MAX_RECIPE_FIELDS = 203
 # The tag of a union, and words that every reader of a training recipe knows.
 SELF_EVIDENT = {"type", "method", "name", "epochs", "batch_size", "scheduler"}
 MAX_HELP_CPU_S = 1.6  # the same code took 0.63 s on a quiet machine and 1.05 s on a slow day of it

@@ -74,6 +74,14 @@ def test_shadows_are_work_and_not_service() -> None:
     assert not [name for name in found if name[0] in ("dadeum_requests_total", "dadeum_request_success_total")]
 
 
+def test_an_answer_without_a_token_has_no_time_of_its_first() -> None:
+    figures = PrometheusFigures(FakeEngine())
+    figures.request(entry(first_token_s=None, new_tokens=0))
+    found = page(figures)
+    assert found["dadeum_e2e_request_latency_seconds_count", *WHICH] == 1
+    assert not [name for name in found if name[0] == "dadeum_time_to_first_token_seconds_count"]
+
+
 def test_labels_are_a_recipes_words_never_a_clients() -> None:
     figures = PrometheusFigures(FakeEngine())
     mail = {"version": "mail@cccccccccccc", "task": "decide", "reason": "decided", "confidence": 0.9}

@@ -18,6 +18,7 @@ from dadeum.core.model import Fraction, Model
 from dadeum.core.section import Section
 from dadeum.core.stages import Contrastive, Reward, Stage
 from dadeum.core.task import Task
+from dadeum.core.tune import Tune
 
 Baseline = Literal[
     "majority", "tfidf", "constant", "nearest", "lead", "textrank", "sentence", "bm25", "base_model", "before"
@@ -213,6 +214,7 @@ class Recipe(Section):
     generation: Generation = Generation()
     evaluate: Evaluate = Evaluate()
     export: Export = Export()
+    tune: Tune | None = None
     seed: int = 42
     """Seeds sampling, split, initialisation, data order and bootstrap."""
 

@@ -139,8 +139,9 @@ class PrometheusFigures:
     def _timed(self, entry: Entry, which: tuple[str, str]) -> None:
         self._total.labels(*which).observe(entry.total_s)
         self._waited.labels(*which).observe(entry.waited_s)
-        if entry.new_tokens:
-            self._first.labels(*which).observe(entry.first_token_s)
+        if entry.first_token_s is None:
+            return
+        self._first.labels(*which).observe(entry.first_token_s)
         if entry.new_tokens > 1:
             spent = max(0.0, entry.total_s - entry.first_token_s)
             self._per_token.labels(*which).observe(spent / (entry.new_tokens - 1))

@@ -18,10 +18,12 @@ from pydantic import Field, ValidationError
 
 from dadeum.core.errors import DadeumError, ModelError, Problems, RunError
 from dadeum.core.measured import Part
+from dadeum.core.messages import Message
 from dadeum.core.run import Run, now, read_json, write_json
 from dadeum.gateway.catalogue import CHAMPION, NAME, Catalogue, ServedModel
 
 PLACE = Path("runs/serve/registry.json")
+_GATE_FAILED = "gateway.variants.gate_failed"
 Layout = list[tuple[int, str]]
 """(first bucket after the range, variant), in order: see `experiments.spread`."""
 
@@ -174,6 +176,16 @@ def _stack(history: Sequence[Move], name: str, alias: str) -> list[str]:
 
 
 # -- gates ----------------------------------------------------------------------------------------
+def overruled(errors: Sequence[DadeumError]) -> Message:
+    """What `force` went over, in a line: the gates by name, or why there was nothing to judge by."""
+    failed = [error.values for error in errors if error.key == _GATE_FAILED]
+    if not failed:
+        key = errors[0].key.rpartition(".")[2]
+        return Message(f"gateway.variants.overruled.{key}", {"gates": errors[0].values.get("gates", "")})
+    told = "; ".join("{metric} {condition} ({value})".format(**values) for values in failed)
+    return Message("gateway.variants.overruled.gates", {"gates": told})
+
+
 def has_gates(model: ServedModel) -> bool:
     """Whether its recipe demands anything at all: without gates, a promotion checks nothing but that it was judged."""
     return bool(model.recipe.evaluate.gates)
@@ -208,4 +220,4 @@ def _is_stale(steps: dict[str, dict[str, str]]) -> bool:
 def _failed(model: ServedModel, gate: dict[str, Any]) -> RunError:
     value = "-" if gate["value"] is None else f"{gate['value']:.3f}"
     told = {"metric": gate["metric"], "condition": gate["condition"], "value": value}
-    return RunError("gateway.variants.gate_failed", version=model.version, **told)
+    return RunError(_GATE_FAILED, version=model.version, **told)

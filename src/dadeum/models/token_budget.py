@@ -59,6 +59,26 @@ def cut_padded(rows: list[Ids], budget: int) -> list[list[int]]:
     return parts
 
 
+def cut_evenly(rows: list[Ids], budget: int, pass_tokens: int) -> list[list[int]]:
+    """Indices of rows, in parts of at most `budget` tokens (or one row) that together cost least.
+
+    A part costs its tokens, padding counted, and `pass_tokens` more: what reading the weights once is worth.
+    """
+    order = sorted(range(len(rows)), key=lambda index: len(rows[index]))
+    best: list[tuple[int, int]] = [(0, 0)]
+    """For the first n rows by length: their cost, and where their last part begins."""
+    for end in range(1, len(order) + 1):
+        longest = len(rows[order[end - 1]])
+        starts = [start for start in range(end) if (end - start) * longest <= budget] or [end - 1]
+        best.append(min((best[start][0] + (end - start) * longest + pass_tokens, start) for start in starts))
+    parts, end = [], len(order)
+    while end:
+        start = best[end][1]
+        parts.append(order[start:end])
+        end = start
+    return parts[::-1]
+
+
 def indices_to_try(rows: list[Ids], at_most: int = 4) -> list[int]:
     """The longest, the shortest and the first rows: what a window or a padding rule would treat differently."""
     by_length = sorted(range(len(rows)), key=lambda index: len(rows[index]))

@@ -68,7 +68,7 @@ class Tally:
     def _answer(self, entry: Entry) -> None:
         self.values["total_s"].append(entry.total_s)
         writes = entry.reason not in _NO_TEXT
-        if writes and entry.first_token_s > 0:
+        if writes and entry.first_token_s:  # older logs have 0 where none came
             self.values["first_token_s"].append(entry.first_token_s)
         self.values["waited_s"].append(entry.waited_s)
         if entry.label and not is_taught(entry):

@@ -95,6 +95,13 @@ def test_events_arrive_in_order_and_room_is_free_at_the_end() -> None:
     assert (len(events), left) == (3, 0)
 
 
+def test_an_end_before_the_first_token_has_no_time_of_it() -> None:
+    async def look() -> Ended:
+        return ticket().ended("cancelled")
+
+    assert asyncio.run(look()).first_token_s is None
+
+
 def test_a_deadline_counts_from_submission() -> None:
     async def look() -> list[Any]:
         one, free = ticket(seconds=5), ticket()

@@ -15,8 +15,9 @@ from alembic.runtime.migration import MigrationContext
 from dadeum.core.errors import RunError
 from dadeum.gateway.store import schema, tables
 from dadeum.gateway.store.connect import engine_for, make_file, url_of, writing
+from dadeum.gateway.store.entries import Feedback
 from dadeum.gateway.store.log import SqlStore
-from tests.gateway.store.databases import entry, settings
+from tests.gateway.store.databases import START, entry, settings
 
 
 @pytest.fixture
@@ -75,6 +76,30 @@ def test_it_goes_down_and_up_again(engine):
     schema.check(engine)
 
 
+def test_an_answer_without_a_first_token_loses_its_zero_and_no_feedback(engine, database, tmp_path):
+    """What r0001 wrote: a time of 0 where no token came."""
+    config = schema._config()
+    with writing(engine).begin() as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, "r0001")
+        for number, first in ((1, 0.0), (2, 0.5)):
+            row = tables.row_of(entry(number)) | {"first_token_s": first}
+            connection.execute(sa.insert(tables.requests).values(row))
+        connection.execute(sa.insert(tables.feedback).values(tables.row_of(Feedback("req-000001", START, "up"))))
+    store = SqlStore(settings(database), tmp_path)
+    store.record(entry(3))
+    assert [one.first_token_s for one in store.entries()] == [None, 0.5, None]
+    assert [one.request_id for one in store.feedback()] == ["req-000001"]
+    store.close()
+    with writing(engine).begin() as connection:
+        config.attributes["connection"] = connection
+        command.downgrade(config, "r0001")
+    with engine.connect() as connection:
+        assert list(connection.execute(sa.text("SELECT first_token_s FROM dadeum_requests ORDER BY time"))) == [
+            (0.0,), (0.5,), (0.0,)
+        ]  # fmt: skip
+
+
 def test_a_half_made_database_is_not_left_behind(engine, monkeypatch):
     def fails(*_args, **_options):
         command.stamp(_args[0], "head")
@@ -95,7 +120,7 @@ def test_a_newer_database_is_left_alone(engine, database, tmp_path):
             opening()
         assert told.value.key == "gateway.store.newer"
         assert "r9999" in str(told.value)
-        assert "r0001" in str(told.value)
+        assert "r0002" in str(told.value)
 
 
 def test_an_older_database_is_told_to_a_reader_and_not_changed(engine, database, monkeypatch):

@@ -149,7 +149,7 @@ class Answers:
         if ends:
             told["cached_tokens"] = max(one.cached_tokens for one in ends)
             told["waited_s"] = max(one.waited_s for one in ends)
-            told["first_token_s"] = min(one.first_token_s for one in ends)
+            told["first_token_s"] = min((one.first_token_s for one in ends if one.first_token_s), default=None)
         return told
 
     def fault(self) -> Fault | None:

@@ -19,6 +19,7 @@ from dadeum.core.model import QLora
 from dadeum.core.recipe import Recipe
 from dadeum.gateway.catalogue import ServedModel
 from dadeum.models import exaone
+from dadeum.models.layout import laid_for_few_rows
 from dadeum.models.load import is_seq2seq, load_base, load_trained
 from dadeum.models.placement import offloaded
 from dadeum.models.precision import choose_precision
@@ -117,7 +118,7 @@ class Held:
         self.recipe = recipe
         precision = choose_precision(recipe.model.precision)
         loaded = load_base(recipe.model, precision) if own is None else load_trained(recipe.model, precision, own)
-        self.model = loaded.eval()
+        self.model = laid_for_few_rows(loaded.eval())
         self._peft: Any = None
         self._names: dict[str, str] = {}
         self._counted = 0

@@ -19,7 +19,7 @@ from transformers.cache_utils import DynamicLayer, DynamicSlidingWindowLayer
 from dadeum.gateway.engine.adapters import BASE, Held
 from dadeum.gateway.engine.cache import Part, Prefixes, merged
 from dadeum.models.scoring import tolerance
-from dadeum.models.token_budget import cut_padded
+from dadeum.models.token_budget import cut_evenly
 
 if TYPE_CHECKING:
     from dadeum.gateway.engine.choosing import Chooser, Chosen
@@ -30,6 +30,8 @@ _TOLERANCE = {"fp32": 1e-3, "half": 0.1}
 """Relative difference of the logits of a row that joined and of the same row alone."""
 READ_TOKENS = 2048
 """Of prompts between two steps: those who are being answered wait for no more than this, or one longer prompt."""
+_PASS_TOKENS = 64
+"""What reading all weights costs on a CPU, in tokens of a prompt; on a GPU one pass more is never worth the padding."""
 _WINDOWS = ("sliding_window", "attention_chunk_size")
 
 Choose = Callable[["list[Chooser]", torch.Tensor], "list[Chosen]"]
@@ -108,13 +110,14 @@ class Running:
         self._cache: DynamicCache | None = None
         self._lengths: list[int] = []
         self._read = Reader(held.model)
+        self._pass_tokens = _PASS_TOKENS if held.model.device.type == "cpu" else READ_TOKENS
 
     def join(self, rows: Sequence[Row]) -> Iterator[Outcome]:
         """Read what rows have so far and choose their next token; they take part in the steps from then on."""
         known = {row: self._prefixes.known(row.version, row.ids) for row in rows}
         for shared in sorted(set(known.values())):
             alike = [row for row in rows if known[row] == shared]
-            for indices in cut_padded([row.ids[shared:] for row in alike], READ_TOKENS):
+            for indices in cut_evenly([row.ids[shared:] for row in alike], READ_TOKENS, self._pass_tokens):
                 yield self._prefill([alike[index] for index in indices], shared)
 
     def _prefill(self, rows: list[Row], shared: int) -> Outcome:

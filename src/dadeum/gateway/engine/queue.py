@@ -51,7 +51,7 @@ class Ticket:
     def ended(self, reason: Reason, detail: str = "") -> Ended:
         now = time.monotonic()
         waited = (self.started or now) - self.submitted
-        first = (self.first - self.submitted) if self.first else 0.0
+        first = (self.first - self.submitted) if self.first else None
         prompt, total = len(self.ask.prompt_ids), now - self.submitted
         return Ended(reason, prompt, self.new_tokens, self.cached_tokens, waited, first, total, detail)
 

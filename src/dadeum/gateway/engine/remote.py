@@ -155,7 +155,7 @@ class RemoteEngine:
         started, tokens = time.monotonic(), len(ask.prompt_ids) + ask.max_new_tokens
         self._room.enter(tokens)
         body = body_of(ask, self._renderer(ask.model).stop_ids)
-        told, first = {"prompt": len(ask.prompt_ids), "new": 0, "cached": 0}, 0.0
+        told, first = {"prompt": len(ask.prompt_ids), "new": 0, "cached": 0}, None
         reason: Literal["stop", "length", "timeout", "error"] = "error"
         detail = ""
         try:

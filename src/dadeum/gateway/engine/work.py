@@ -77,8 +77,8 @@ class Ended:
     cached_tokens: int = 0
     """Of the prompt, those whose keys and values were there already."""
     waited_s: float = 0.0
-    first_token_s: float = 0.0
-    """From submission."""
+    first_token_s: float | None = None
+    """From submission; None where none came."""
     total_s: float = 0.0
     detail: str = ""
     """Of an error, for the log."""

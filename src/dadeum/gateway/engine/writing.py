@@ -6,6 +6,7 @@ does not choose tokens in another way.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -61,7 +62,7 @@ def write_whole(
             found = (_beams_of_sources if held.is_seq2seq else _beams)(held, voice, part, longest)
         for row, (text, num_tokens, finished) in zip(part, found, strict=True):
             row.ticket.new_tokens = num_tokens
-            row.ticket.first = row.ticket.started
+            row.ticket.first = time.monotonic()  # nobody sees a token before the beams are weighed to their end
             outbox.piece(row.ticket, Piece(text, num_tokens))
             outbox.end(row.ticket, "stop" if finished else "length")
 

@@ -39,7 +39,8 @@ class Entry:
     new_tokens: int = 0
     cached_tokens: int = 0
     waited_s: float = 0.0
-    first_token_s: float = 0.0
+    first_token_s: float | None = None
+    """None of decisions and vectors, and where the answer ended before its first token."""
     total_s: float = 0.0
     experiment: str = ""
     variant: str = ""

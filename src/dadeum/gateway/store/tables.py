@@ -61,7 +61,7 @@ requests = sa.Table(
     sa.Column("new_tokens", sa.Integer, nullable=False),
     sa.Column("cached_tokens", sa.Integer, nullable=False),
     sa.Column("waited_s", sa.Double, nullable=False),
-    sa.Column("first_token_s", sa.Double, nullable=False),
+    sa.Column("first_token_s", sa.Double),
     sa.Column("total_s", sa.Double, nullable=False),
     sa.Column("experiment", sa.Text, nullable=False),
     sa.Column("variant", sa.Text, nullable=False),
@@ -121,7 +121,7 @@ def row_of(record: Entry | Feedback) -> dict[str, Any]:
         if isinstance(value, str):
             value = storable(value)
         elif isinstance(value, float) and not math.isfinite(value):
-            value = None if field.name == "confidence" else 0.0
+            value = None if field.name in ("confidence", "first_token_s") else 0.0
         elif isinstance(value, dict):
             value = {storable(str(name)): _fact(found) for name, found in value.items()}
         row[field.name] = value

@@ -1,0 +1,57 @@
+"""The folder of a search: its study, one run folder per trial, the two tested runs, best.yaml and tune.html.
+
+recipe.yaml  study.db  ground/<n>/ (data, built once)  trials/<n>/  repeats/<trial>-<seed>/  default/  best/
+best.yaml  tune.json  tune.html
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class SearchFolder:
+    path: Path
+
+    @property
+    def recipe_path(self) -> Path:
+        """The recipe as it was resolved when the search began, `tune` with what the command line changed."""
+        return self.path / "recipe.yaml"
+
+    @property
+    def storage_url(self) -> str:
+        """The study where no other storage is named."""
+        return f"sqlite:///{self.path.resolve() / 'study.db'}"
+
+    @property
+    def record_path(self) -> Path:
+        return self.path / "tune.json"
+
+    @property
+    def page_path(self) -> Path:
+        return self.path / "tune.html"
+
+    @property
+    def best_path(self) -> Path:
+        return self.path / "best.yaml"
+
+    @property
+    def default_run(self) -> Path:
+        """The recipe as it was, trained and tested."""
+        return self.path / "default"
+
+    @property
+    def best_run(self) -> Path:
+        """The winner, trained again and tested."""
+        return self.path / "best"
+
+    def ground(self, index: int) -> Path:
+        """Built and checked data that trials share."""
+        return self.path / "ground" / str(index)
+
+    def trial(self, number: int) -> Path:
+        return self.path / "trials" / str(number)
+
+    def repeat(self, number: int, seed: int) -> Path:
+        return self.path / "repeats" / f"{number}-{seed}"
