@@ -28,8 +28,9 @@ help:
 demo: $(STAMP)
 	$(BIN)/dadeum run spam-agent --profile cpu
 
+# tests/conftest.py says which files are begun first.
 test: $(STAMP) browser
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 
 check: $(STAMP)
 	$(BIN)/ruff check .

@@ -27,18 +27,29 @@ from dadeum import (
     cli_promote,
     cli_serve,
     cli_ship,
+    cli_tune,
 )
 from dadeum.continuing import load_continuing
 from dadeum.core.errors import DadeumError, RecipeError
 from dadeum.core.messages import current_language, text
-from dadeum.core.recipe import Recipe
 from dadeum.core.recipe_file import load_recipe, shipped_recipes
 from dadeum.core.run import Run, read_json
-from dadeum.targets import Adapter, DataFile, Folder, Override, Profile, RecipeName, RunFolder, new_run, reopen
-from dadeum.terminal import bars, out, prepare_models, say, show_error, show_plan
+from dadeum.targets import (
+    Adapter,
+    DataFile,
+    Folder,
+    Override,
+    Profile,
+    RecipeName,
+    RunFolder,
+    new_run,
+    preflight,
+    reopen,
+)
+from dadeum.terminal import bars, out, prepare_models, say, show_error
 
 INTERRUPTED = 130
-_WITHOUT_A_RUN = {"data", "doctor", "export", "push", "models", "index", "ask", "serve", "monitor"}
+_WITHOUT_A_RUN = {"data", "doctor", "export", "push", "models", "index", "ask", "serve", "monitor", "tune"}
 """Commands that begin anew when they were stopped: there is no run to resume."""
 app = typer.Typer(no_args_is_help=True, add_completion=False, help=text("cli.help.app"), pretty_exceptions_enable=False)
 recipes_app = typer.Typer(no_args_is_help=True, help=text("cli.help.recipes"))
@@ -50,6 +61,7 @@ app.add_typer(cli_index.app, name="index")
 app.add_typer(cli_compare.app)  # without a name: its commands are ours
 app.add_typer(cli_ship.app)
 app.add_typer(cli_promote.app)
+app.add_typer(cli_tune.app)
 app.add_typer(cli_serve.app)
 app.add_typer(cli_ask.app)
 app.add_typer(cli_keys.app)
@@ -92,7 +104,7 @@ def run_command(
             pipeline.run(resolved, run, progress)
     else:
         resolved = load_continuing(str(recipe), profile, tuple(set_ or ()), data, adapter)
-        _preflight(resolved)
+        preflight(resolved)
         with new_run(resolved, folder) as run, bars() as progress:
             say("cli.running", name=resolved.name, folder=run.folder)
             pipeline.run(resolved, run, progress)
@@ -107,7 +119,7 @@ def plan(
     set_: Override = None,
     adapter: Adapter = None,
 ) -> None:
-    _preflight(load_continuing(recipe, profile, tuple(set_ or ()), data, adapter))
+    preflight(load_continuing(recipe, profile, tuple(set_ or ()), data, adapter))
 
 
 @app.command(help=text("cli.help.train"))
@@ -160,13 +172,6 @@ def recipes_copy(name: RecipeName, to: Annotated[Path, typer.Argument()] = Path(
 
 
 # -- shared by the commands ----------------------------------------------------------------------
-def _preflight(recipe: Recipe) -> None:
-    """Show the plan; raises every problem at once when there is one."""
-    from dadeum.planning import plan as make_plan
-
-    show_plan(recipe, make_plan(recipe))
-
-
 def _conclude(run: Run) -> None:
     """Before, after, baseline; the verdict; where the report is. Exit code 1 when a gate failed."""
     from dadeum.evaluation.report import summary_lines, verdict_line
@@ -187,7 +192,7 @@ def _conclude(run: Run) -> None:
 
 def main() -> None:
     """Entry point: users' mistakes become one sentence, our bugs keep their traceback."""
-    if {"run", "plan", "train", "evaluate"} & set(sys.argv[1:]) and "--help" not in sys.argv:
+    if {"run", "plan", "train", "evaluate", "tune"} & set(sys.argv[1:]) and "--help" not in sys.argv:
         prepare_models()
     try:
         app()

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from contextlib import suppress
+from collections.abc import Coroutine
+from contextlib import closing, suppress
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -17,6 +18,9 @@ from dadeum.terminal import out, prepare_models, say
 
 if TYPE_CHECKING:
     from dadeum.gateway.assembly import Places
+    from dadeum.gateway.catalogue import Catalogue
+    from dadeum.gateway.listening import Listener
+    from dadeum.gateway.replay import Replay
     from dadeum.gateway.settings import Settings
     from dadeum.gateway.state import Gateway
 
@@ -43,7 +47,7 @@ def serve(
 ) -> None:
     if not runs and not base:
         raise RunError("cli.serve.nothing")
-    from dadeum.gateway.assembly import Places, catalogue_for
+    from dadeum.gateway.assembly import Places
     from dadeum.gateway.keys import KEYS_FILE
     from dadeum.gateway.registry import PLACE
     from dadeum.gateway.settings import Settings
@@ -56,28 +60,45 @@ def serve(
     told = {name: value for name, value in given.items() if value is not None}
     settings = read_section(settings_file, Settings, told) if settings_file else Settings.model_validate(told)
     places = Places(keys or KEYS_FILE, PLACE, experiment, models_root)
-    prepare_models()
-    catalogue = catalogue_for(runs or [], base or [], settings)
-    for model in catalogue:
-        say("cli.serve.model", version=model.version, task=model.task, parent=model.parent or "-")
-    # Ctrl-C is how people end a service: neither a mistake nor half a result.
-    passed = True
-    with suppress(KeyboardInterrupt):
-        passed = asyncio.run(_serve(catalogue, settings, places, verify))
-    if not passed:
+    if not _opened(runs or [], base or [], settings, places, verify):
         raise typer.Exit(1)
     say("cli.serve.stopped")
 
 
-async def _serve(catalogue: Any, settings: Settings, places: Places, verify: bool) -> bool:
+def _opened(runs: list[Path], bases: list[str], settings: Settings, places: Places, verify: bool) -> bool:
+    """Until somebody stops it; what can be refused is refused before models are read, which may take a minute."""
+    from dadeum.gateway.assembly import catalogue_for, refuse_start
+
+    refuse_start(settings, places)
+    with closing(_bound(settings)) as door:
+        prepare_models()
+        catalogue = catalogue_for(runs, bases, settings)
+        replays = _replays(catalogue) if verify else {}
+        for model in catalogue:
+            say("cli.serve.model", version=model.version, task=model.task, parent=model.parent or "-")
+        # Ctrl-C is how people end a service: neither a mistake nor half a result.
+        with suppress(KeyboardInterrupt):
+            return asyncio.run(_serve(catalogue, settings, places, door, replays))
+    return True
+
+
+def _replays(catalogue: Catalogue) -> dict[str, Replay]:
+    """Test rows by version; RunError for a run that was not evaluated since it was trained."""
+    from dadeum.gateway.replay import rows_of
+
+    return {model.version: rows_of(model) for model in catalogue if model.weights is not None}
+
+
+async def _serve(
+    catalogue: Catalogue, settings: Settings, places: Places, door: socket.socket, replays: dict[str, Replay]
+) -> bool:
     """False where the models answer otherwise than they were evaluated."""
     from dadeum.gateway.assembly import address_of, app_for, assembled
     from dadeum.gateway.listening import Listener, listening
 
-    door = _bound(settings)  # before the models: nobody should wait a minute to hear that the port is taken
     say("cli.serve.loading")
     gateway = await assembled(catalogue, settings, places)
-    waiting: list[Message] = [Message("cli.serve.verifying")] if verify else []
+    waiting: list[Message] = [Message("cli.serve.verifying")] if replays else []
     gateway.checks.append(lambda: waiting[0] if waiting else None)
     drain = partial(gateway.engine.drain, settings.limits.drain_seconds)
     server = Listener(listening(app_for(gateway, places), settings), drain)
@@ -87,14 +108,13 @@ async def _serve(catalogue: Any, settings: Settings, places: Places, verify: boo
             await asyncio.sleep(_LOOK_S)
         say("cli.serve.listening", address=address_of(door))
         _say_how_to_begin(settings, places)
-        if verify and not await _verified(gateway):
-            server.should_exit = True
-            await serving
-            return False
-        waiting.clear()
-        say("cli.serve.ready")
+        passed = await _unless_stopped(_verified(gateway, replays), server)
+        if passed and not server.should_exit:
+            waiting.clear()
+            say("cli.serve.ready")
+        server.should_exit |= not passed
         await serving
-        return True
+        return passed
     except DadeumError:  # its sentence alone, without what uvicorn says when its loop ends under it
         server.should_exit = True
         await serving
@@ -113,12 +133,24 @@ def _bound(settings: Settings) -> socket.socket:
         raise RunError("cli.serve.not_started", host=settings.host, port=settings.port, detail=detail) from error
 
 
-async def _verified(gateway: Gateway) -> bool:
+async def _unless_stopped(checking: Coroutine[Any, Any, bool], server: Listener) -> bool:
+    """What a check finds; it is cancelled where Ctrl-C comes first, and has then failed at nothing."""
+    task = asyncio.create_task(checking)
+    while not task.done() and not server.should_exit:
+        await asyncio.wait({task}, timeout=_LOOK_S)
+    if task.done():
+        return task.result()
+    task.cancel()
+    await asyncio.wait({task})
+    return True
+
+
+async def _verified(gateway: Gateway, replays: dict[str, Replay]) -> bool:
     from dadeum.gateway.verify import verify_served
 
     passed = True
-    for model in [each for each in gateway.engine.catalogue if each.weights is not None]:
-        found = await verify_served(gateway, model)
+    for version, replay in replays.items():
+        found = await verify_served(gateway, gateway.engine.catalogue.models[version], replay)
         for message in found.messages():
             out.print(str(message), markup=False, soft_wrap=True)
         passed = passed and found.passed

@@ -31,7 +31,7 @@ def build_and_check(recipe: Recipe, run: Run, progress: Progress = silent) -> No
     from dadeum.data.check import check_data
 
     build(recipe, run, progress)
-    inputs = [data_hashes(run), _plain(recipe, "checks", "task", "model", "render")]
+    inputs = check_inputs(recipe, run)
     run.step("data.check", inputs, lambda: check_data(recipe, run, progress), outputs=[run.findings_path])
 
 
@@ -121,6 +121,11 @@ def _question_inputs(recipe: Recipe) -> list[Any]:
         retriever, its_recipe = open_retriever(Path(recipe.task.retriever))
         hashes += [weights_hash(its_recipe, retriever), str(served_by(retriever))]
     return hashes
+
+
+def check_inputs(recipe: Recipe, run: Run) -> list[Any]:
+    """What decides the findings."""
+    return [data_hashes(run), _plain(recipe, "checks", "task", "model", "render")]
 
 
 def data_hashes(run: Run) -> list[str]:

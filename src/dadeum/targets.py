@@ -18,9 +18,11 @@ from dadeum.core.messages import text
 from dadeum.core.recipe import Recipe
 from dadeum.core.recipe_file import dump, load_recipe, shipped_recipes
 from dadeum.core.run import Run, write_text
+from dadeum.terminal import show_plan
 
 if TYPE_CHECKING:
     from dadeum.data.corpus import Given
+    from dadeum.planning import Plan
 
 RecipeName = Annotated[str, typer.Argument(help=text("cli.help.recipe"))]
 Targets = Annotated[list[str], typer.Argument(help=text("cli.help.target"))]
@@ -107,6 +109,15 @@ def recipe_or_run(
     recipe = load_continuing(target, profile, tuple(set_ or ()), data, adapter)
     with new_run(recipe, folder) as run:
         yield recipe, run
+
+
+def preflight(recipe: Recipe) -> Plan:
+    """Show the plan; raises every problem at once when there is one."""
+    from dadeum.planning import plan
+
+    found = plan(recipe)
+    show_plan(recipe, found)
+    return found
 
 
 def reopen(folder: Path, set_: list[str] | None) -> tuple[Recipe, Run]:

@@ -62,6 +62,7 @@ def serving(judge: FakeJudge) -> Iterator[FakeJudge]:
 
     class Ears(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
+        disable_nagle_algorithm = True  # headers and body are two packets; the second waited 40 ms for the first
 
         def do_POST(self) -> None:
             request = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
@@ -87,7 +88,7 @@ def serving(judge: FakeJudge) -> Iterator[FakeJudge]:
             """A client that hung up is part of the tests."""
 
     server = Quiet(("127.0.0.1", 0), Ears)
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
     thread.start()
     judge.url = f"http://127.0.0.1:{server.server_address[1]}/v1"
     try:

@@ -90,6 +90,8 @@ class FakeEngine:
         self.seconds_per_token = 0.0
         self.ends: Literal["stop", "length", "cancelled", "timeout", "error"] = "stop"
         self.size = 4096
+        self.two_windows = False
+        """As an encoder-decoder has them."""
         self.draining = False
         self.scores: Callable[[Sequence[Turn], Sequence[str]], Sequence[float]] = lambda turns, texts: [
             1.0 / (number + 1) for number in range(len(texts))
@@ -154,6 +156,9 @@ class FakeEngine:
 
     def window(self, model: ServedModel) -> int:
         return self.size
+
+    def answer_room(self, model: ServedModel, num_prompt: int) -> int:
+        return self.size if self.two_windows and num_prompt <= self.size else self.size - num_prompt
 
     async def load(self, folder: str) -> ServedModel:
         model = model_of(recipe_of(CHAT, Path(folder).name), "dddddddddddd", Path(folder))

@@ -82,6 +82,18 @@ def test_every_request_is_in_a_file_or_counted(tmp_path):
     assert sum(left_out.values()) + 4 + 1 == len(log.written)
 
 
+def test_answers_from_documents_keep_the_prompt_that_the_model_saw(tmp_path):
+    log, of = Log(), {"task": "answer", "route": "/v1/tasks/answer", "version": "qa@dddddddddddd"}
+    seen = [{"role": "user", "content": "[1] 규정 p.1\n연차는 15일입니다.\n\n질문: 연차는?"}]
+    log.asked(json.dumps(seen, ensure_ascii=False), "10일입니다.", {"correction": "15일입니다."}, **of)
+    log.asked("연차는?", "10일입니다.", {"correction": "15일입니다."}, **of)
+    log.asked("주차는?", "자료에 없습니다.", {"rating": "up"}, **of)
+    found = export(log, tmp_path)
+    assert rows(tmp_path / "qa.pairs.jsonl") == [{"prompt": seen, "chosen": "15일입니다.", "rejected": "10일입니다."}]
+    assert found.left_out == {"no_chunks": 2}
+    assert any("2" in str(line) and "문서" in str(line) for line in found.words())
+
+
 def test_decisions_become_rows_of_the_recipes_fields(tmp_path):
     log = Log()
     log.decided({"subject": "회의"}, "BLOCK", {"label": "ALLOW"})

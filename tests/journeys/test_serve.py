@@ -12,7 +12,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -122,14 +122,16 @@ def test_a_run_that_answers_otherwise_than_it_was_judged_is_not_opened(run: Run,
         write_jsonl(run.samples_path, kept)
 
 
-def test_what_cannot_be_opened_is_said(run: Run, tmp_path: Path) -> None:
+def test_what_cannot_be_opened_is_said(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, dadeum: Callable[..., tuple[int, str, str]]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("DADEUM_LANG", "en")
+
     def refused(*options: str) -> str:
-        found = subprocess.run(
-            command(run, tmp_path, *options), cwd=tmp_path, capture_output=True, text=True, timeout=PATIENCE_S,
-            env=os.environ | {"DADEUM_LANG": "en"},
-        )  # fmt: skip
-        assert found.returncode == 2, found.stdout + found.stderr
-        return found.stdout + found.stderr
+        code, out, err = dadeum(*command(run, tmp_path, *options)[3:])
+        assert code == 2, out + err
+        return out + err
 
     assert "key" in refused("--host", "0.0.0.0", "--port", "0")
     kept = run.samples_path.rename(run.folder / "kept.jsonl")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -290,3 +291,34 @@ def test_a_handful_of_users_who_all_agree_prove_nothing() -> None:
     assert one.effect is not None and one.effect.low < -0.2 and one.effect.high > 0.2
     assert one.p is not None and one.p > 0.5
     assert all(variant.value is not None and variant.value.low < 0.7 for variant in found.variants)
+
+
+# -- too few, and unseen ----------------------------------------------------------------------------
+def test_with_few_users_nothing_is_told_but_how_many_are_missing() -> None:
+    """Four users: an interval of a share from -551 % to 618 % is no figure, and it never promotes."""
+    found = compare_live(log({"champion": 0.1, "challenger": 1.0}, users=9), experiment(min_users=20))
+    one = judged(found)
+    assert (one.verdict, one.reason) == ("collect", "too_few")
+    slow = next(guard for guard in one.guards if guard.name == "latency_p95")
+    assert slow.high is not None and slow.high > 1 and slow.state == "open" and slow.too_few
+    for language, few in (("en", "too few users to tell"), ("ko", "너무 적어 알 수 없습니다")):
+        told = [*sentences(found, language), *verdicts(found, language)]
+        assert sum(few in line for line in told) == 3, told
+        assert all(0 <= float(share) <= 100 for share in re.findall(r"(-?\d+(?:\.\d+)?)%", " ".join(told))), told
+        assert "20" in told[-1] and f"{one.num_values}" in told[-1]
+
+
+def test_decisions_of_a_shadow_are_held_against_those_that_people_saw() -> None:
+    store = MemoryStore()
+    for number in range(40):
+        label = "BLOCK" if number % 2 else "ALLOW"
+        store.record(entry(number, "champion", label=label))
+        unseen = {"version": NEW, "shadow_of": f"req-{number:06d}", "label": "ALLOW" if number < 10 else label}
+        store.record(entry(1000 + number, "shadow", **unseen))
+    store.record(entry(3000, "shadow", version=NEW, shadow_of="req-gone", label="BLOCK"))
+    found = compare_live(store, experiment(shadow=[NEW]))
+    [one] = found.shadows
+    assert (one.version, one.num, one.same) == (NEW, 40, 35)
+    assert 0.6 < one.low < 35 / 40 < one.high < 1
+    assert any("35" in line and "87.5%" in line for line in sentences(found, "ko"))
+    assert compare_live(store, experiment()).shadows == []

@@ -93,6 +93,7 @@ class Speaker(BaseHTTPRequestHandler):
     """One connection; the hub itself is `self.server.hub`."""
 
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True  # headers and body are two packets; the second waited 40 ms for the first
 
     def log_message(self, *_: Any) -> None:
         pass

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from huggingface_hub import constants
+from huggingface_hub import constants, hf_api
 
 from dadeum.core.errors import ModelError
 from dadeum.core.model import Model
@@ -31,11 +31,15 @@ LOADS: dict[str, Callable[[Model], object]] = {
 
 @pytest.fixture
 def private(hub: Hub, tiny_llama: Path, monkeypatch: pytest.MonkeyPatch) -> Model:
-    """transformers asks where the client was told to ask when it was imported."""
+    """transformers asks where the client was told to ask when it was imported; its lists of files, where `api` asks.
+
+    Without the last, the real hub would be asked, for a minute and a half where there is none.
+    """
     hub.add(NAME, {file.name: file.read_bytes() for file in tiny_llama.iterdir() if file.is_file()}, private=True)
     monkeypatch.setattr(constants, "ENDPOINT", hub.url)
     template = constants.HUGGINGFACE_CO_URL_TEMPLATE.replace("https://huggingface.co", hub.url)
     monkeypatch.setattr(constants, "HUGGINGFACE_CO_URL_TEMPLATE", template)
+    monkeypatch.setattr(hf_api.api, "endpoint", hub.url)
     model: Model = decide_recipe(NAME).model
     return model
 

@@ -60,7 +60,8 @@ class Tune(Section):
     objectives: tuple[str, ...] = ()
     """Figures to improve, always on validation rows: those of gates, eval_loss, peak_memory_mb, train_seconds.
 
-    Several: settings of which none is better in all (Pareto front); the first decides which is taken. None: the task's own.
+    Several: settings of which none is better in all (Pareto front); the first decides which is taken.
+    None: the task's own.
     """
     trials: Annotated[int, Field(ge=1)] = 20
     """Settings to try, the recipe's own among them; stopped and failed ones count."""

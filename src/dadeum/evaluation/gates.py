@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
 
 from dadeum.core.errors import DadeumError, RecipeError
 from dadeum.core.recipe import Recipe
 from dadeum.core.task import Decide, Retrieve
+
+if TYPE_CHECKING:
+    from dadeum.evaluation.answers.scores import Better
 
 
 def check_gates_syntax(recipe: Recipe) -> list[DadeumError]:
@@ -19,6 +23,25 @@ def check_gates_syntax(recipe: Recipe) -> list[DadeumError]:
     else:
         from dadeum.evaluation.answers.gates import check_gates_syntax as check
     return [*check(recipe), *_of_free_answers(recipe)]
+
+
+def better_side(recipe: Recipe) -> dict[str, Better]:
+    """Every figure that this recipe's evaluation gives, by its name in a gate, and which side of it is better."""
+    if isinstance(recipe.task, Decide):
+        from dadeum.evaluation.decide.gates import LOWER_IS_BETTER
+        from dadeum.evaluation.decide.gates import known_metrics as of_decisions
+
+        return {name: "lower" if name in LOWER_IS_BETTER else "higher" for name in of_decisions(recipe)}
+    if isinstance(recipe.task, Retrieve):
+        from dadeum.evaluation.retrieve.gates import known_metrics as of_rankings
+
+        return dict.fromkeys(of_rankings(), "higher")
+    from dadeum.evaluation.answers.figures import metrics_of
+    from dadeum.evaluation.answers.gates import LOWER_IS_BETTER as LOWER
+    from dadeum.evaluation.answers.gates import known_metrics
+
+    sides = metrics_of(recipe.task.type)
+    return {name: "lower" if name in LOWER else sides.get(name, "higher") for name in known_metrics(recipe)}
 
 
 def _of_free_answers(recipe: Recipe) -> list[DadeumError]:

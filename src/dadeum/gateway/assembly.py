@@ -9,7 +9,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
+from dadeum.core.errors import RunError
 from dadeum.core.model import Model, NoAdapter
 from dadeum.core.recipe import Recipe
 from dadeum.gateway.catalogue import Catalogue, ServedModel, catalogue_of, slug
@@ -19,7 +21,7 @@ from dadeum.gateway.keys import KEYS_FILE, keys_for, refuse_open
 from dadeum.gateway.registry import PLACE, Registry
 from dadeum.gateway.settings import Settings
 from dadeum.gateway.state import Gateway
-from dadeum.gateway.variants import VariantTraffic
+from dadeum.gateway.variants import VariantTraffic, refuse_nowhere
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
     from dadeum.gateway.engine.remote import RemoteEngine
 
 _RANDOM_BYTES = 6
+_SHOWN = 100
 
 
 @dataclass(frozen=True)
@@ -76,21 +79,52 @@ def engine_for(catalogue: Catalogue, settings: Settings) -> LocalEngine | Remote
     return LocalEngine(catalogue, settings.limits)
 
 
-async def assembled(catalogue: Catalogue, settings: Settings, places: Places = Places()) -> Gateway:
-    """Loads the models. RunError for an open host or a broken log, ModelError where a model cannot be served."""
+def refuse_start(settings: Settings, places: Places = Places()) -> None:
+    """What any models are refused for, before one is read and without making a file.
+
+    RunError for an open host, damaged keys, a log that cannot be written, an address that is none or a folder that is
+    not there; RecipeError or Problems for mistakes in the experiment.
+    """
     from dadeum.gateway.store.log import SqlStore
 
     refuse_open(settings, places.keys)
+    if places.experiment is not None:
+        read_experiment(places.experiment)
+    Registry(places.registry).content()
+    if places.models_root is not None and not places.models_root.is_dir():
+        raise RunError("gateway.no_models_root", path=places.models_root)
+    if settings.upstream is not None:
+        _refuse_address(settings.upstream)
+    SqlStore.refuse(settings)
+
+
+def _refuse_address(upstream: str) -> None:
+    try:
+        parts = urlsplit(upstream)
+        is_one = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        is_one = False
+    if not is_one:
+        raise RunError("gateway.upstream.no_address", url=upstream[:_SHOWN])
+
+
+async def assembled(catalogue: Catalogue, settings: Settings, places: Places = Places()) -> Gateway:
+    """Loads the models, then opens the log. RunError as `refuse_start`, ModelError where a model cannot be served."""
+    from dadeum.gateway.store.log import SqlStore
+
+    refuse_start(settings, places)
     experiment = read_experiment(places.experiment) if places.experiment else None
     registry = Registry(places.registry)
     registry.apply(catalogue)
-    traffic = VariantTraffic(catalogue, registry, experiment)
-    store = SqlStore(settings)
+    if experiment is not None:
+        refuse_nowhere(experiment, catalogue)
     engine = engine_for(catalogue, settings)
+    await engine.start()
     try:
-        await engine.start()
+        traffic = VariantTraffic(catalogue, registry, experiment)
+        store = SqlStore(settings)
     except BaseException:
-        store.close()
+        await engine.drain(0)
         raise
     return Gateway(
         settings=settings, engine=engine, store=store, keys=keys_for(settings, places.keys), traffic=traffic,

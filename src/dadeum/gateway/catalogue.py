@@ -72,10 +72,13 @@ class Catalogue:
                 self.aliases[model.name] = model.version
 
     def remove(self, version: str) -> None:
-        """The version and every name that leads to it."""
+        """The version and every alias that leads to it; its name means what is left of that name."""
         with self._lock:
-            self.models.pop(version, None)
+            gone = self.models.pop(version, None)
             self.aliases = {name: found for name, found in self.aliases.items() if found != version}
+            left = [one for one in self.models.values() if gone is not None and one.name == gone.name]
+            if left:
+                self.aliases.setdefault(left[0].name, left[0].version)
 
     def point(self, name: str, alias: str, version: str) -> None:
         """`name@alias` → version."""

@@ -22,7 +22,8 @@ from dadeum.gateway.store.entries import Entry, Feedback, Store
 
 Kind = Literal["decisions", "pairs", "ratings"]
 Reason = Literal[
-    "no_content", "no_feedback", "contradictory", "unchanged", "only_comment", "no_fields", "not_answered", "repeated"
+    "no_content", "no_feedback", "contradictory", "unchanged", "only_comment", "no_fields", "no_chunks", "not_answered",
+    "repeated",
 ]  # fmt: skip
 _MASKS = tuple(set(MASKS.values()))
 
@@ -148,6 +149,8 @@ def _answer(entry: Entry, said: Feedback, question: str, answer: str) -> list[Ro
     """A correction is better than what it corrects, which needs no rating beside; else the rating."""
     turns = _json(question)
     prompt = turns if isinstance(turns, list) and all(_is_turn(turn) for turn in turns) else question
+    if entry.task == "answer" and prompt is question:
+        return "no_chunks"  # of an older log, or refused because nothing was found: no model saw a prompt like this
     model = _name(entry)
     if said.correction:
         if said.correction.strip() == answer.strip():

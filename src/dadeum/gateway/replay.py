@@ -37,8 +37,12 @@ class Row:
         return str(reply.get("summary", reply.get("answer", "")))
 
 
-def rows_of(model: ServedModel) -> tuple[list[Row], dict[str, int], dict[str, float]]:
-    """(rows, why others are left out, figures of scores.json); RunError for scores that are not of this model."""
+Replay = tuple[list[Row], dict[str, int], dict[str, float]]
+"""Rows, why others are left out, figures of scores.json."""
+
+
+def rows_of(model: ServedModel) -> Replay:
+    """What can be asked again; RunError for scores that are not of this model."""
     knows = taught(model)
     assert knows is not None
     run, task = knows.run, model.recipe.task

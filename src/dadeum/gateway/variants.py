@@ -28,6 +28,14 @@ class _Deal:
     layout: Layout
 
 
+def refuse_nowhere(experiment: Experiment, catalogue: Catalogue) -> None:
+    """RecipeError for a variant or shadow that no served version stands for."""
+    for target in (*map(experiment.target, experiment.variants), *experiment.shadow):
+        if catalogue.find(target) is None:
+            known = ", ".join([*catalogue.models, *(name for name in catalogue.aliases if "@" in name)])
+            raise RecipeError("gateway.variants.leads_nowhere", experiment=experiment.name, target=target, known=known)
+
+
 class VariantTraffic:
     """Traffic of `api/state.py`: aliases of the registry, and an experiment where there is one."""
 
@@ -87,12 +95,7 @@ class VariantTraffic:
 
     def _dealt(self, experiment: Experiment) -> _Deal:
         """The buckets as they were left, moved no further than the weights demand, and written down again."""
-        for target in (*map(experiment.target, experiment.variants), *experiment.shadow):
-            if self.catalogue.find(target) is None:
-                known = ", ".join([*self.catalogue.models, *(name for name in self.catalogue.aliases if "@" in name)])
-                raise RecipeError(
-                    "gateway.variants.leads_nowhere", experiment=experiment.name, target=target, known=known
-                )
+        refuse_nowhere(experiment, self.catalogue)
         salt = experiment.salt or experiment.name
         before = self.registry.content().buckets.get(experiment.name)
         kept = before.ranges if before and before.salt == salt else None

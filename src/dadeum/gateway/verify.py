@@ -23,7 +23,7 @@ from dadeum.core.task import Decide
 from dadeum.evaluation.decide.calibration import reliability
 from dadeum.evaluation.decide.scorers import accuracy_of_counts, confusion, macro_f1_of_counts
 from dadeum.gateway.catalogue import ServedModel, served
-from dadeum.gateway.replay import Row, rows_of
+from dadeum.gateway.replay import Replay, Row, rows_of
 from dadeum.gateway.state import Assigned, Caller, Gateway
 from dadeum.gateway.store.entries import Entry, Feedback
 
@@ -82,20 +82,24 @@ def verify(folder: str | Path, base_url: str, key: str, progress: Progress = sil
     async def work() -> Verified:
         headers = {"Authorization": f"Bearer {key}"}
         async with httpx.AsyncClient(base_url=base_url, headers=headers, timeout=300.0) as client:
-            return await verified(served(Path(folder)), client, progress)
+            return await verified(served(Path(folder)), client, None, progress)
 
     return asyncio.run(work())
 
 
-async def verify_served(gateway: Gateway, model: ServedModel, progress: Progress = silent) -> Verified:
+async def verify_served(
+    gateway: Gateway, model: ServedModel, replay: Replay | None = None, progress: Progress = silent
+) -> Verified:
     """The same before a server listens: all of its routes, in this process, without its log, keys and variants."""
     async with _in_process(gateway) as client:
-        return await verified(model, client, progress)
+        return await verified(model, client, replay, progress)
 
 
-async def verified(model: ServedModel, client: httpx.AsyncClient, progress: Progress = silent) -> Verified:
+async def verified(
+    model: ServedModel, client: httpx.AsyncClient, replay: Replay | None = None, progress: Progress = silent
+) -> Verified:
     """RunError for a run that was not evaluated since it was trained, or whose test rows are others by now."""
-    rows, skipped, figures = await asyncio.to_thread(rows_of, model)
+    rows, skipped, figures = await asyncio.to_thread(rows_of, model) if replay is None else replay
     limit, done = asyncio.Semaphore(_AT_ONCE), 0
 
     async def one(row: Row) -> Any:

@@ -16,6 +16,7 @@ from dadeum.core.errors import RecipeError
 from dadeum.core.examples import Example, Turn
 from dadeum.core.generation import Generation
 from dadeum.core.recipe import Recipe
+from dadeum.models.kept import own_weights
 from dadeum.models.likelihood import Labelled, Likelihood, log_likelihoods
 from dadeum.models.load import load_base, load_trained
 from dadeum.models.precision import choose_precision
@@ -149,4 +150,5 @@ def _merged(model: Any) -> Any:
     # Tied embeddings and head are one tensor: what is merged into one of them would change the other.
     if any(isinstance(one, BaseTunerLayer) for one in (base.get_input_embeddings(), base.get_output_embeddings())):
         return model
+    own_weights(model)
     return model.merge_and_unload()

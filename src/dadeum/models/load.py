@@ -16,6 +16,8 @@ from dadeum.core.messages import text
 from dadeum.core.model import Lora, Model, NoAdapter, QLora
 from dadeum.models import exaone
 from dadeum.models.attention import attention_arguments
+from dadeum.models.kept import files_of, once, shared_base
+from dadeum.models.network import look_for_hub, unreached
 from dadeum.models.packaged import Packaged, convert
 from dadeum.models.placement import check_offloading, fill_adapter, offloaded, place_adapter, placement
 from dadeum.models.precision import Precision, cache_folder, prepare_cpu
@@ -43,6 +45,7 @@ def resolve_base(base: str) -> str:
     """Folder of an alias (converted on first use), or the name unchanged: a hub id or a local folder."""
     packaged = ALIASES.get(base)
     if packaged is None:
+        look_for_hub(base)
         return base
     folder = cache_folder() / "models" / base
     if not (folder / _MARKER).exists():
@@ -53,6 +56,24 @@ def resolve_base(base: str) -> str:
 def load_tokenizer(model: Model) -> Any:
     """The fast tokenizer of the base, with a pad token that is not a token the model must learn to say."""
     prepare_cpu()
+    return once("tokenizer", lambda: published_as(model), lambda: _read_tokenizer(model), _tokenizer_settings)
+
+
+def published_as(model: Model) -> tuple[Any, ...]:
+    """What decides the numbers in the base's files, and nothing of what is trained."""
+    base = resolve_base(model.base)
+    place = Path(base)
+    where = str(place.resolve()) if place.is_dir() else base
+    return where, model.revision, model.trust_remote_code, files_of(where)
+
+
+def _tokenizer_settings(tokenizer: Any) -> str:
+    """Everything but the vocabulary; a trainer may set another template or special tokens."""
+    plain = {key: value for key, value in vars(tokenizer).items() if key not in ("_tokenizer", "deprecation_warnings")}
+    return f"{len(tokenizer)} {plain}"
+
+
+def _read_tokenizer(model: Model) -> Any:
     from transformers import PreTrainedConfig
 
     base = resolve_base(model.base)
@@ -136,6 +157,8 @@ def remote_code_note(model: Model) -> str | None:
 
 
 def _unreachable(base: str, error: Exception) -> ModelError:
+    if (endpoint := unreached()) and not Path(base).exists():
+        return ModelError("models.hub.no_network", base=base, endpoint=endpoint, aliases=", ".join(ALIASES))
     detail = " ".join(str(error).split())[:200]
     return refusal(base, error) or ModelError("train.no_model", base=base, detail=detail, aliases=", ".join(ALIASES))
 
@@ -144,9 +167,21 @@ def load_base(model: Model, precision: Precision, trainable: bool = False) -> An
     """The base model without an adapter.
 
     Full tuning (`trainable` with adapter none) keeps fp32 weights, because an update of 1e-5 is lost in bf16;
-    otherwise the frozen weights take the chosen precision, or the bits of QLoRA.
+    otherwise the frozen weights take the chosen precision, or the bits of QLoRA. Weights that stay frozen are read once
+    inside `keeping()`.
     """
     prepare_cpu()
+    if isinstance(model.adapter, NoAdapter):
+        return _read_base(model, precision, trainable)
+
+    def key() -> tuple[Any, ...]:
+        bits = getattr(model.adapter, "bits", None)
+        return published_as(model), bits, model.attention, model.device_map, precision.dtype
+
+    return shared_base(key, lambda: _read_base(model, precision, trainable))
+
+
+def _read_base(model: Model, precision: Precision, trainable: bool) -> Any:
     import torch
 
     dtypes = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
@@ -228,7 +263,8 @@ def load_trained(
         base = prepared(base, model.adapter, gradient_checkpointing) if trainable else base
         return open_adapter(base, weights, trainable)
     full = model.model_copy(update={"base": str(weights), "revision": None})
-    return load_base(full, precision, trainable)
+    prepare_cpu()
+    return _read_base(full, precision, trainable)  # one training's own: nobody asks for it twice
 
 
 def open_adapter(base: Any, folder: Path, trainable: bool = False) -> Any:

@@ -83,6 +83,8 @@ class Exposures:
     last_day: date | None
     num_mixed: int
     num_shadows: int
+    same_labels: dict[str, tuple[int, int]]
+    """Of each version that decides unseen: how often as the one that was seen, of how many."""
     num_unknown: int
     """Requests of variants that the file does not name any more."""
 
@@ -94,21 +96,30 @@ def exposures(store: Store, experiment: Experiment) -> Exposures:
     first: dict[int, tuple[str, date]] = {}
     mixed: set[int] = set()
     counted: Counter[str] = Counter()
+    decided: dict[str, str] = {}
+    same: dict[str, tuple[int, int]] = {}
     for entry in store.entries(since=experiment.since):
         if entry.experiment != experiment.name:
             continue
         if entry.shadow_of or entry.variant not in columns:
             counted["shadow" if entry.shadow_of else "unknown"] += 1
+            if entry.label and (seen := decided.get(entry.shadow_of)):
+                alike, num = same.get(entry.version, (0, 0))
+                same[entry.version] = alike + (entry.label == seen), num + 1
             continue
+        if experiment.shadow and entry.label:  # a shadow decides later than what it follows
+            decided[entry.request_id] = entry.label
         unit = units.setdefault(entry.user or f"request {entry.request_id}", len(units))
         variant, _ = first.setdefault(unit, (entry.variant, entry.time.date()))
         if variant != entry.variant:
             mixed.add(unit)
         _add(columns[entry.variant], unit, entry, said.get(entry.request_id), experiment)
     days, by_day = _by_day(first, list(columns))
-    seen = {name: _exposed(name, column, mixed) for name, column in columns.items()}
+    variants = {name: _exposed(name, column, mixed) for name, column in columns.items()}
     first_day, last_day = (days[0], days[-1]) if days else (None, None)
-    return Exposures(seen, by_day, first_day, last_day, len(mixed), counted["shadow"], counted["unknown"])
+    return Exposures(
+        variants, by_day, first_day, last_day, len(mixed), counted["shadow"], same, counted["unknown"]
+    )  # fmt: skip
 
 
 def last_said(feedback: Iterable[Feedback]) -> dict[str, Feedback]:

@@ -15,13 +15,12 @@ from dadeum.core.measured import Measured, Notice, Part
 from dadeum.gateway.experiments import Experiment
 from dadeum.gateway.store.entries import Store
 from dadeum.monitoring.exposures import Exposed, Exposures, exposures
+from dadeum.monitoring.guards import Guard, guards_of
 from dadeum.monitoring.sequential import Arm, Effect, difference, difference_of_shares, reach, share_interval, tuning
+from dadeum.monitoring.shadowed import Shadowed, shadowed
 from dadeum.monitoring.srm import mismatch
 
-SLOW = 0.05
-"""Of all answers, those beyond the 95 % time."""
 Verdict = Literal["promote", "keep", "collect", "none"]
-State = Literal["passed", "failed", "open", "unknown"]
 
 
 class Seen(Part):
@@ -48,21 +47,12 @@ class Seen(Part):
     labels: dict[str, int]
 
 
-class Guard(Part):
-    """One guardrail of a challenger; `value` − what the control has, or for latency the share of slow answers."""
-
-    name: str
-    state: State
-    value: float | None = None
-    low: float | None = None
-    high: float | None = None
-    limit: float
-
-
 class Judged(Part):
     """A challenger against the control."""
 
     name: str
+    num_values: int
+    """Users with a value, of the variant that has fewer; below `Live.least` nothing is said of the effect."""
     effect: Measured | None
     """How much better: of a time, how much shorter."""
     p: float | None
@@ -89,11 +79,14 @@ class Live(Part):
     model: str
     metric: str
     control: str
+    least: int
+    """Users with a value that each variant needs before anything is said of it."""
     first_day: str | None
     last_day: str | None
     variants: list[Seen]
     ratio: Ratio
     challengers: list[Judged]
+    shadows: list[Shadowed]
     cautions: list[Notice]
 
 
@@ -112,11 +105,13 @@ def compare_live(store: Store, experiment: Experiment) -> Live:
         model=experiment.model,
         metric=experiment.metric,
         control=experiment.control,
+        least=experiment.min_users,
         first_day=found.first_day.isoformat() if found.first_day else None,
         last_day=found.last_day.isoformat() if found.last_day else None,
         variants=[_seen(one, experiment) for one in found.variants.values()],
         ratio=ratio,
         challengers=[_judged(control, one, experiment, alpha, ratio.rings) for one in challengers],
+        shadows=shadowed(found.same_labels, experiment.alpha),
         cautions=_cautions(found, experiment),
     )
 
@@ -154,8 +149,9 @@ def _judged(control: Exposed, challenger: Exposed, experiment: Experiment, alpha
         else:
             effect = difference(before, after, alpha, experiment.planned_users)
         effect = _turned(effect) if experiment.metric == "latency" else effect
-    guards = _guards(control, challenger, experiment)
-    verdict, reason = _verdict(effect, min(before.num, after.num), guards, experiment, rings)
+    guards = guards_of(control, challenger, experiment)
+    num = min(before.num, after.num)
+    verdict, reason = _verdict(effect, num, guards, experiment, rings)
     one_version = len(control.versions) <= 1 and len(challenger.versions) <= 1
     if not one_version and not rings:
         verdict, reason = "none", "versions_changed"
@@ -163,7 +159,7 @@ def _judged(control: Exposed, challenger: Exposed, experiment: Experiment, alpha
     if effect is not None:
         measured = Measured(value=float(effect.value), low=float(effect.low), high=float(effect.high))
     return Judged(
-        name=challenger.name, effect=measured, p=float(effect.p) if effect else None,
+        name=challenger.name, num_values=num, effect=measured, p=float(effect.p) if effect else None,
         detectable=float(effect.detectable) if effect else None, guards=guards, verdict=verdict, reason=reason,
     )  # fmt: skip
 
@@ -198,63 +194,6 @@ def _verdict(
     if experiment.worthwhile is not None and effect.high < experiment.worthwhile:
         return "keep", "no_gain"
     return "collect", "unsure"
-
-
-# -- guardrails -----------------------------------------------------------------------------------
-def _guards(control: Exposed, challenger: Exposed, experiment: Experiment) -> list[Guard]:
-    asked, found = experiment.guardrails, []
-    if asked.latency_p95 is not None:
-        found.append(_latency(control, challenger, asked.latency_p95, experiment))
-    if asked.error_rate is not None:
-        found.append(_hit(control, challenger, "error_rate", "failed", asked.error_rate, experiment))
-    if asked.cut_off is not None:
-        found.append(_hit(control, challenger, "cut_off", "cut", asked.cut_off, experiment))
-    if asked.calibration is not None and any(~np.isnan(control.brier)) and any(~np.isnan(challenger.brier)):
-        before, after = (Arm.of(one.per_user(one.brier)) for one in (control, challenger))
-        effect = difference(before, after, experiment.alpha, experiment.planned_users)
-        found.append(_guard("calibration", effect, asked.calibration, min(before.num, after.num), experiment))
-    return found
-
-
-def _guard(name: str, effect: Effect, limit: float, num: int, experiment: Experiment) -> Guard:
-    """Passed and failed are both claims that hold at every look; anything else is still open."""
-    value, low, high = (float(one) for one in (effect.value, effect.low, effect.high))
-    state: State = "passed" if high <= limit else "failed" if low > limit else "open"
-    state = "open" if num < experiment.min_users else state
-    return Guard(name=name, state=state, value=value, low=low, high=high, limit=limit)
-
-
-def _hit(control: Exposed, challenger: Exposed, name: str, figure: str, limit: float, experiment: Experiment) -> Guard:
-    """Users to whom it happened at all; exact, since what a guardrail watches for is rare."""
-    before, after = (_hits(one, figure) for one in (control, challenger))
-    num = min(before[1], after[1])
-    if not num:
-        return Guard(name=name, state="unknown", limit=limit)
-    return _guard(name, difference_of_shares(before, after, experiment.alpha), limit, num, experiment)
-
-
-def _hits(one: Exposed, figure: str) -> tuple[int, int]:
-    """(users to whom it happened, users)."""
-    users = one.per_user(getattr(one, figure))
-    return int((users > 0).sum()), int(users.size)
-
-
-def _latency(control: Exposed, challenger: Exposed, times: float, experiment: Experiment) -> Guard:
-    """The challenger's answers that take longer than `times` the control's 95 % time: at most 5 of 100."""
-    known = control.seconds[~np.isnan(control.seconds)]
-    if not known.size or np.isnan(challenger.seconds).all():
-        return Guard(name="latency_p95", state="unknown", limit=SLOW)
-    limit = times * float(np.quantile(known, 1 - SLOW))
-    slow = np.where(np.isnan(challenger.seconds), np.nan, challenger.seconds > limit)
-    arm = Arm.of(challenger.per_user(slow))
-    if not arm.num:
-        return Guard(name="latency_p95", state="unknown", limit=SLOW)
-    # Where no answer was slow yet there is no scatter to see; what 5 of 100 would scatter takes its place.
-    requests = max(1.0, float((~np.isnan(slow)).sum()) / arm.num)
-    variance = max(arm.variance, SLOW * (1 - SLOW) / requests)
-    half = reach(math.sqrt(variance), arm.num, experiment.alpha, tuning(experiment.planned_users))
-    effect = Effect(arm.mean, arm.mean - half, arm.mean + half, math.nan, math.nan)
-    return _guard("latency_p95", effect, SLOW, arm.num, experiment)
 
 
 # -- what limits it -------------------------------------------------------------------------------

@@ -13,10 +13,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from dadeum.core.errors import RunError
+from dadeum.core.examples import Turn
 from dadeum.evaluation.comparison.votes import Key, KeyRow, Shown, System, Vote, fields, row_hash
 from dadeum.evaluation.comparison.votes_files import write_vote
 from dadeum.gateway.experiments import Experiment
 from dadeum.gateway.store.entries import Entry, Store
+from dadeum.training.preferences.prompts import Unusable, turns_in
 
 
 @dataclass(frozen=True)
@@ -70,8 +72,10 @@ def draw_live_vote(
     rows, keys = [], []
     for place, (pair, left) in enumerate(zip(drawn, sides, strict=True), 1):
         texts = (pair.first, pair.second) if left == "a" else (pair.second, pair.first)
-        shown = Shown(f"{name}-{place:03d}", pair.question, {}, *texts)
-        prompt = [{"role": "user", "content": pair.question}]
+        prompt = [{"role": turn["role"], "content": turn["content"]} for turn in _turns(pair.question)]
+        said = [turn["content"] for turn in prompt if turn["role"] != "system"]
+        asked = said[0] if len(said) == 1 else pair.question
+        shown = Shown(f"{name}-{place:03d}", asked, {}, *texts)
         hashed = row_hash(fields(shown))
         keys.append(
             KeyRow(row=shown.row, id=pair.id, hash=hashed, left=left, prompt=prompt, a=pair.first, b=pair.second)
@@ -98,6 +102,15 @@ def _drawn(known: Sequence[Pair], number: int, seed: int) -> list[Pair]:
         seen[pair.user] += 1
         turns.append((seen[pair.user], len(turns), pair))
     return [pair for _, _, pair in sorted(turns, key=lambda turn: turn[:2])][:number]
+
+
+def _turns(question: str) -> list[Turn]:
+    """A conversation stands in the log as JSON of its turns; a question as it is."""
+    try:
+        found = turns_in(question)
+    except Unusable:
+        found = None
+    return found or [{"role": "user", "content": question}]
 
 
 def _sides(number: int, seed: int) -> list[System]:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from dadeum.core.messages import Message, text
 from dadeum.core.words import duration, percent
-from dadeum.monitoring.live import Guard, Judged, Live, Seen
+from dadeum.monitoring.guards import Guard
+from dadeum.monitoring.live import Judged, Live, Seen
+from dadeum.monitoring.shadowed import Shadowed
 
-_OPEN = ("too_few", "unsure", "guard_open")
+_OPEN = ("unsure", "guard_open")
 
 
 def sentences(found: Live, language: str) -> list[str]:
@@ -22,7 +24,7 @@ def sentences(found: Live, language: str) -> list[str]:
     lines.append(_ratio(found, language))
     for challenger in found.challengers:
         lines += _challenger(found, challenger, language)
-    return lines
+    return lines + [_shadow(one, language) for one in found.shadows]
 
 
 def verdicts(found: Live, language: str) -> list[str]:
@@ -32,6 +34,7 @@ def verdicts(found: Live, language: str) -> list[str]:
         broken = [_guard_name(guard, language) for guard in one.guards if guard.state == "failed"]
         still = [_guard_name(guard, language) for guard in one.guards if guard.state == "open"]
         told = {"name": one.name, "control": found.control, "guards": ", ".join(broken or still) or "-"}
+        told |= {"users": f"{one.num_values:,}", "least": f"{found.least:,}"}
         said = text(f"monitoring.live.verdict.{one.reason}", language, **told)
         if one.verdict == "collect" and one.reason in _OPEN and one.detectable:
             seen = _amount(found, one.detectable, language)
@@ -67,12 +70,16 @@ def _ratio(found: Live, language: str) -> str:
 
 def _challenger(found: Live, one: Judged, language: str) -> list[str]:
     lines = []
-    if one.effect is not None:
+    if one.effect is not None and one.num_values >= found.least:
         names = ("value", "low", "high")
         told = {name: _amount(found, getattr(one.effect, name), language, signed=True) for name in names}
         effect = {"name": one.name, "control": found.control, "p": one.p, **told}
         lines.append(text("monitoring.live.effect", language, **effect))
     for guard in one.guards:
+        if guard.too_few:
+            few = {"users": guard.users, "least": guard.least, "limit": percent(guard.limit)}
+            lines.append(text("monitoring.live.guard_few", language, name=_guard_name(guard, language), **few))
+            continue
         known = guard.value is not None
         told = {name: percent(getattr(guard, name)) if known else "-" for name in ("value", "low", "high")}
         state = Message(f"monitoring.live.state.{guard.state}")
@@ -81,6 +88,11 @@ def _challenger(found: Live, one: Judged, language: str) -> list[str]:
             text("monitoring.live.guard", language, name=name, state=state, limit=percent(guard.limit), **told)
         )
     return lines
+
+
+def _shadow(one: Shadowed, language: str) -> str:
+    shares = {"share": percent(one.same / one.num), "low": percent(one.low), "high": percent(one.high)}
+    return text("monitoring.live.shadow", language, version=one.version, num=one.num, same=one.same, **shares)
 
 
 def _metric(found: Live, language: str) -> str:

@@ -19,7 +19,9 @@ import torch
 
 from dadeum.core.errors import ModelError, first_line
 from dadeum.core.messages import text
+from dadeum.core.run import fingerprint
 from dadeum.core.stages import Sft
+from dadeum.models.kept import known, once
 from dadeum.models.precision import Precision
 from dadeum.models.threads import use_threads
 from dadeum.models.tree_attention import trees
@@ -67,25 +69,63 @@ class Choices:
     """Tokens of a pass after each lack of memory; empty when there was always enough."""
 
 
-def choose(trainer: Any, stage: Sft, rows: list[Row], precision: Precision, stack: ExitStack) -> Choices:
-    """Set the trainer up; model and attention stay switched until `stack` is closed."""
+def choose(
+    trainer: Any, stage: Sft, rows: list[Row], precision: Precision, stack: ExitStack, untrained: Any = None
+) -> Choices:
+    """Set the trainer up; model and attention stay switched until `stack` is closed.
+
+    Inside `keeping()`, what was tried with the same numbers (`untrained`, None: unknown) is not tried again.
+    """
     threads = use_threads()
     trying = rows_to_try(rows, trainer.data_collator.tokens_per_pass)
     if stage.gradient_checkpointing:  # the trainer switches it on later, and trying must not take more than training
         trainer.model.activation_checkpointing_enable()
+    settings = [trying, stage.share_prefix, stage.gradient_checkpointing, stage.trainer_args, precision.dtype, threads]
+    key = untrained and (untrained, fingerprint(settings))
     with trainer.compute_loss_context_manager():
-        plain = gradients(trainer.model, plain_pass(trying, trainer.data_collator.pad_id))
-        shared, difference, seconds = False, None, 0.0
-        if stage.share_prefix:
-            shared, difference, seconds = _try_trees(trainer, trying, plain, precision, stack)
-        if not shared:
-            difference, seconds = _try_head(trainer, trying, plain, precision, difference)
-        trainer.data_collator.share = shared
-        expected = seconds / len(trying) * _rows_to_train(trainer, rows)
+        tried = known("choices", key) if key else None
+        if tried is None or _not_compiled(stage, tried.expected(trainer, rows)) is None:
+            tried, plain = _try(trainer, stage, trying, precision, stack)
+            if key:
+                once("choices", lambda: key, lambda: tried)
+        else:
+            plain = []  # only compiled layers are compared with it
+            trainer.own_head = tried.own_head
+            if tried.shared:
+                stack.enter_context(trees(trainer.model))
+        trainer.data_collator.share = tried.shared
+        expected = tried.expected(trainer, rows)
         compiled, reason = _compile(trainer, stage, trying, plain, precision, expected)
-    reason = f"train.compile.{reason}"
-    room = trainer.data_collator.tokens_per_pass
-    return Choices(shared, difference, trainer.own_head, compiled, reason, round(expected, 1), threads, room)
+    return Choices(
+        tried.shared, tried.difference, tried.own_head, compiled, f"train.compile.{reason}", round(expected, 1),
+        threads, trainer.data_collator.tokens_per_pass,
+    )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class _Tried:
+    """What the first rows showed."""
+
+    shared: bool
+    difference: float | None
+    own_head: bool
+    seconds_per_row: float
+
+    def expected(self, trainer: Any, rows: list[Row]) -> float:
+        return self.seconds_per_row * _rows_to_train(trainer, rows)
+
+
+def _try(
+    trainer: Any, stage: Sft, trying: list[Row], precision: Precision, stack: ExitStack
+) -> tuple[_Tried, list[torch.Tensor]]:
+    """What was found, with which the trainer goes on, and the plain path's gradients."""
+    plain = gradients(trainer.model, plain_pass(trying, trainer.data_collator.pad_id))
+    shared, difference, seconds = False, None, 0.0
+    if stage.share_prefix:
+        shared, difference, seconds = _try_trees(trainer, trying, plain, precision, stack)
+    if not shared:
+        difference, seconds = _try_head(trainer, trying, plain, precision, difference)
+    return _Tried(shared, difference, trainer.own_head, seconds / len(trying)), plain
 
 
 def _try_trees(
@@ -148,15 +188,10 @@ def _compile(
     trainer: Any, stage: Sft, trying: list[Row], plain: list[torch.Tensor], precision: Precision, expected_s: float
 ) -> tuple[bool, str]:
     """(compiled, reason): transformer layers one by one, so that all layers share what is compiled once."""
-    if stage.compile == "off" or not trainer.data_collator.share:
+    if not trainer.data_collator.share:
         return False, "switched_off"
-    if stage.compile == "auto":
-        if torch.cuda.is_available():
-            return False, "not_measured_on_gpu"
-        if not shutil.which(os.environ.get("CXX", "g++")):
-            return False, "no_compiler"
-        if expected_s < COMPILE_PAYS_FROM_S:
-            return False, "too_short"
+    if reason := _not_compiled(stage, expected_s):
+        return False, reason
     layers = transformer_layers(trainer.model)
     for layer in layers:
         layer.compile(dynamic=True)
@@ -172,3 +207,17 @@ def _compile(
     for layer in layers:
         layer._compiled_call_impl = None
     return False, "failed"
+
+
+def _not_compiled(stage: Sft, expected_s: float) -> str | None:
+    """Why layers that share a prefix are not compiled; None: they are."""
+    if stage.compile == "off":
+        return "switched_off"
+    if stage.compile == "auto":
+        if torch.cuda.is_available():
+            return "not_measured_on_gpu"
+        if not shutil.which(os.environ.get("CXX", "g++")):
+            return "no_compiler"
+        if expected_s < COMPILE_PAYS_FROM_S:
+            return "too_short"
+    return None

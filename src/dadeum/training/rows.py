@@ -4,21 +4,41 @@ from __future__ import annotations
 
 import logging
 import math
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from dadeum.core.errors import DataError
 from dadeum.core.examples import Example, read_examples
 from dadeum.core.messages import text
 from dadeum.core.recipe import Recipe
-from dadeum.core.stages import Sft
+from dadeum.core.run import file_hash, fingerprint
+from dadeum.core.stages import Sft, Supervised
 from dadeum.core.task import Decide
+from dadeum.models.kept import once
+from dadeum.models.load import published_as
 from dadeum.models.render import IGNORED, Renderer, label_spans
 from dadeum.tasks import decide
+
+T = TypeVar("T")
 
 log = logging.getLogger(__name__)
 
 _INSTRUCTION_TOKENS = 32
+
+
+def once_per_split(recipe: Recipe, stage: Supervised, path: Path, make: Callable[[], T]) -> T:
+    """`make()`, which turns the split at `path` into token ids: once inside `keeping()`, with what it says about rows.
+
+    Nobody may change what comes back.
+    """
+
+    def key() -> tuple[Any, ...]:
+        asked = [getattr(stage, name, None) for name in ("method", "label_weight", "instructions", "augment")]
+        wanted = [file_hash(path), asked, *(part.model_dump(mode="json") for part in (recipe.task, recipe.render))]
+        return published_as(recipe.model), fingerprint(wanted)
+
+    return once("rows", key, make)
 
 
 def encode(recipe: Recipe, renderer: Renderer, stage: Sft, path: Path) -> list[dict[str, Any]]:

@@ -11,6 +11,7 @@ import gc
 import json
 import shutil
 import time
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -60,8 +61,12 @@ class StageResult:
     """What the method itself measured, such as the reward before and after."""
 
 
-def train(recipe: Recipe, run: Run, progress: Progress = silent) -> dict[str, StageResult]:
-    """Run every stage that is not done; returns the results of all stages by name."""
+Look = Callable[[str, float, float], None]
+"""(stage, share of its steps that are done, validation loss); what it raises ends the training."""
+
+
+def train(recipe: Recipe, run: Run, progress: Progress = silent, look: Look | None = None) -> dict[str, StageResult]:
+    """Run every stage that is not done; returns the results of all stages by name. `look` sees each validation loss."""
     for split in ("train", "validation"):
         run.require(run.split_path(split), "data build")
     results: dict[str, StageResult] = {}
@@ -76,7 +81,8 @@ def train(recipe: Recipe, run: Run, progress: Progress = silent) -> dict[str, St
             stage: AnyStage = stage, folder: Path = folder, before: Path | None = before,
             reward_model: Path | None = reward_model, inputs: dict[str, Any] = inputs,
         ) -> None:  # fmt: skip
-            result = _run_stage(_Frame(in_run(recipe, run), run, stage, folder, before, reward_model, progress), inputs)
+            frame = _Frame(in_run(recipe, run), run, stage, folder, before, reward_model, progress)
+            result = _run_stage(frame, inputs, look)
             recorded = run.manifest().get("training", {})
             run.record("training", recorded | {stage.name: asdict(result)})
             _wait_for_everyone()  # the others read what the first process has just written down
@@ -131,7 +137,7 @@ class _Frame:
     progress: Progress
 
 
-def _run_stage(frame: _Frame, inputs: dict[str, Any]) -> StageResult:
+def _run_stage(frame: _Frame, inputs: dict[str, Any], look: Look | None) -> StageResult:
     import torch
     from accelerate import PartialState
     from transformers import PrinterCallback, set_seed
@@ -151,6 +157,8 @@ def _run_stage(frame: _Frame, inputs: dict[str, Any]) -> StageResult:
         trainer = ready.trainer
         trainer.remove_callback(PrinterCallback)  # it prints every log line; metrics.jsonl has them
         trainer.add_callback(_logger(run, stage.name, frame.progress))
+        if look is not None:
+            trainer.add_callback(_looking(stage.name, look))
         add_watch(ready, work)
         started = time.perf_counter()
         output = trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
@@ -218,6 +226,19 @@ def _logger(run: Run, stage: str, progress: Progress) -> Any:
                 append_jsonl(run.metrics_path, {"stage": stage, "step": state.global_step} | finite)
 
     return RunLogger()
+
+
+def _looking(stage: str, look: Look) -> Any:
+    from transformers import TrainerCallback
+
+    class Looking(TrainerCallback):
+        """Tells every validation loss to who searches for settings."""
+
+        def on_evaluate(self, args: Any, state: Any, control: Any, metrics: Any = None, **kwargs: Any) -> None:
+            if "eval_loss" in (metrics or {}):
+                look(stage, state.global_step / max(state.max_steps, 1), float(metrics["eval_loss"]))
+
+    return Looking()
 
 
 def save_weights(ready: Ready, folder: Path) -> None:

@@ -16,9 +16,10 @@ from dadeum.core.errors import ModelError, first_line
 from dadeum.core.model import NoAdapter
 from dadeum.core.progress import Progress
 from dadeum.core.recipe import Recipe
-from dadeum.core.run import Run
+from dadeum.core.run import Run, fingerprint
 from dadeum.core.stages import AnyStage
-from dadeum.models.load import add_adapter, load_base, load_trained
+from dadeum.models.kept import is_keeping
+from dadeum.models.load import add_adapter, load_base, load_trained, published_as
 from dadeum.models.precision import Precision
 from dadeum.training.out_of_memory import is_out_of_memory
 
@@ -82,6 +83,14 @@ def trainable_model(work: Work) -> Any:
     if isinstance(recipe.model.adapter, NoAdapter):
         return base
     return add_adapter(base, recipe.model.adapter, work.stage.gradient_checkpointing)
+
+
+def untrained(work: Work) -> tuple[Any, ...] | None:
+    """Equal for stages that begin with the same numbers, new adapter included; None where nobody can say or asks."""
+    if work.before is not None or not is_keeping():
+        return None
+    model = work.recipe.model
+    return published_as(model), fingerprint([model.model_dump(mode="json"), work.recipe.seed])
 
 
 @contextmanager

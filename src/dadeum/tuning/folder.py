@@ -1,7 +1,7 @@
 """The folder of a search: its study, one run folder per trial, the two tested runs, best.yaml and tune.html.
 
-recipe.yaml  study.db  ground/<n>/ (data, built once)  trials/<n>/  repeats/<trial>-<seed>/  default/  best/
-best.yaml  tune.json  tune.html
+recipe.yaml  search.json  study.db  ground/<n>/ (data, built once)  trials/<n>/
+repeats/<trial>-<seed>/  default/  best/  best.yaml  tune.json  tune.html
 """
 
 from __future__ import annotations
@@ -18,6 +18,11 @@ class SearchFolder:
     def recipe_path(self) -> Path:
         """The recipe as it was resolved when the search began, `tune` with what the command line changed."""
         return self.path / "recipe.yaml"
+
+    @property
+    def state_path(self) -> Path:
+        """Who began the search, and the seconds it has taken so far."""
+        return self.path / "search.json"
 
     @property
     def storage_url(self) -> str:
@@ -46,7 +51,7 @@ class SearchFolder:
         """The winner, trained again and tested."""
         return self.path / "best"
 
-    def ground(self, index: int) -> Path:
+    def ground(self, index: int | str) -> Path:
         """Built and checked data that trials share."""
         return self.path / "ground" / str(index)
 

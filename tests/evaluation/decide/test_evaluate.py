@@ -170,6 +170,17 @@ def test_evaluate_from_rows_to_files(tmp_path: Path, engines: Engines) -> None:
     ]  # fmt: skip
 
 
+def test_validation_rows_that_are_the_test_rows_are_scored_once(tmp_path: Path, engines: Engines) -> None:
+    recipe = recipe_with(evaluate={"baselines": [], "generate_rows": 0})
+    same = mixed(recipe, range(100, 160))
+    run = make_run(recipe, tmp_path / "run", {"validation": same, "test": same})
+    scores = evaluate(recipe, run)
+    assert engines.tuned.calls == ["score 60", "close"]
+    assert scores.systems["tuned"].accuracy.value == pytest.approx(
+        1 - sum(row % 9 == 0 for row in range(100, 160)) / 60
+    )
+
+
 def test_samples_hold_what_every_system_said_about_every_row(tmp_path: Path, engines: Engines) -> None:
     recipe = recipe_with()
     run = make_run(recipe, tmp_path / "run")

@@ -8,10 +8,11 @@ from typing import Any
 import pytest
 from starlette.testclient import TestClient
 
+from dadeum.core.errors import ModelError
 from dadeum.core.run import Run
-from dadeum.gateway.api.admin import admin_router
+from dadeum.gateway.api.admin import _check_run, admin_router
 from dadeum.gateway.api.app import create_app
-from dadeum.gateway.catalogue import ServedModel, served
+from dadeum.gateway.catalogue import Catalogue, ServedModel, served
 from tests.gateway.conftest import AUTHORIZATION, CHAT, FakeEngine, OpenKeys, make_gateway, recipe_of
 from tests.gateway.test_weights import tensors
 
@@ -106,6 +107,21 @@ def test_no_base_is_fetched_and_no_code_is_run(tmp_path: Path) -> None:
         response = client.post("/v1/admin/models", json={"run": name})
         assert response.status_code == 400
         assert word in response.json()["error"]["message"]
+
+
+def test_a_base_in_a_folder_is_known_by_its_place(tmp_path: Path) -> None:
+    for name in ("here", "there"):
+        (tmp_path / name / "tiny-base").mkdir(parents=True)
+    of = {"adapter": {"type": "lora", "r": 4, "alpha": 8}, "precision": "fp32"}
+    catalogue = Catalogue()
+    here = recipe_of(CHAT, "counsel", model=of | {"base": str(tmp_path / "here" / "tiny-base")})
+    catalogue.add(ServedModel("tiny-base", "tiny-base", here, None, None, None))
+    save_run(tmp_path, "mine", model=of | {"base": str(tmp_path / "there" / ".." / "here" / "tiny-base")})
+    save_run(tmp_path, "other", model=of | {"base": str(tmp_path / "there" / "tiny-base")})
+    _check_run(tmp_path / "mine", catalogue)
+    with pytest.raises(ModelError) as told:
+        _check_run(tmp_path / "other", catalogue)
+    assert told.value.key == "gateway.safety.other_base"
 
 
 def test_no_more_models_than_the_limit(tmp_path: Path) -> None:

@@ -174,6 +174,12 @@ def test_a_prompt_and_its_answer_must_fit_the_window() -> None:
     assert refused(gateway, max_tokens=39) == (400, "context_length_exceeded", "max_tokens")
     ask(gateway)
     assert engine.asked[0].max_new_tokens == 40 - len(engine.asked[0].prompt_ids)
+    engine.two_windows = True  # one for the prompt, one for the answer
+    assert ask(gateway, messages=[{"role": "user", "content": "가" * 12}], max_tokens=40).status_code == 200
+    assert engine.asked[-1].max_new_tokens == 40
+    assert refused(gateway, max_tokens=41) == (400, "context_length_exceeded", "max_tokens")
+    longer = [{"role": "user", "content": "가" * 40}]
+    assert refused(gateway, messages=longer) == (400, "context_length_exceeded", "messages")
     assert refused(make_gateway(limits={"characters": 5}), messages=long) == (400, "too_long", "messages")
     assert refused(make_gateway(limits={"messages": 1}), messages=long * 3) == (400, "too_many_messages", "messages")
 

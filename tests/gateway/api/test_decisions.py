@@ -97,6 +97,15 @@ def test_what_cannot_be_answered_names_its_field(
     assert param is None or error["param"] == param
 
 
+def test_a_state_by_another_name_is_asked_for_by_its_own(tmp_path: Path) -> None:
+    body = {"model": "mail", "input": {"subject": "무료"}, "questions": {"action": ACTION}}
+    with client(gateway_with(tmp_path)) as open_client:
+        response = open_client.post("/v1/systemone", json=body)
+    told = response.json()["error"]
+    assert (response.status_code, told["param"], told["code"]) == (400, "input", "unknown_field")
+    assert "state" in told["message"]
+
+
 def test_limits_hold_before_any_work(tmp_path: Path) -> None:
     gateway = gateway_with(tmp_path, limits={"questions": 1, "characters": 40})
     many = systemone(gateway, questions={"a": ACTION, "b": ACTION})

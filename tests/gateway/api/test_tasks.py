@@ -14,6 +14,7 @@ from dadeum.core.run import Run
 from dadeum.gateway.api.task_examples import examples
 from dadeum.gateway.api.task_shapes import GroundedAnswer, Summary, TaskDecision
 from dadeum.gateway.catalogue import Catalogue
+from dadeum.gateway.settings import Settings
 from dadeum.tasks import decide, summarize
 from tests.corpora import ANSWER, built_run, recipe_on
 from tests.gateway.conftest import FakeEngine, client, make_gateway, model_of, recipe_of
@@ -166,6 +167,7 @@ def test_a_summary_that_failed_is_written_down_too(gateway: Any) -> None:
 
 # -- answers from documents -----------------------------------------------------------------------
 def test_an_answer_comes_with_its_places(gateway: Any) -> None:
+    gateway.settings = Settings(keep_content=True)
     gateway.engine.answer = "입장료는 8천 원입니다. [1]"
     response = client(gateway).post("/v1/tasks/answer", json={"question": "박물관 입장료가 얼마예요?"})
     assert response.status_code == 200, response.text
@@ -175,6 +177,9 @@ def test_an_answer_comes_with_its_places(gateway: Any) -> None:
     assert (cited["document"], cited["page"], cited["quote"]) == ("doc-08", 1, "박물관 입장료는 8천 원입니다.")
     assert len(found["passages"]) == 3
     assert gateway.store.written[0].facts["citations"] == 1
+    # What the model saw, chunks and all: feedback on it is training data only with them.
+    kept = json.loads(gateway.store.written[0].question)
+    assert kept == gateway.engine.prompts[0][1] and "박물관 입장료는 8천 원입니다." in kept[-1]["content"]
     gateway.engine.answer = ANSWER["refusal"]
     assert client(gateway).post("/v1/tasks/library", json={"question": "박물관 주차"}).json()["refused"] is True
 

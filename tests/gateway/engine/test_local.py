@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import threading
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ import torch
 
 from dadeum.core.errors import ModelError
 from dadeum.gateway.catalogue import Catalogue, ServedModel
-from dadeum.gateway.engine import choosing, local, schedule
+from dadeum.gateway.engine import choosing, decoder, local, schedule
 from dadeum.gateway.engine.decoder import Running
 from dadeum.gateway.engine.local import LocalEngine
 from dadeum.gateway.engine.work import Ended, Overloaded, Piece
@@ -79,6 +80,54 @@ def test_three_adapters_and_their_base_answer_at_once_as_each_would_alone(catalo
     assert len(set(texts)) == 9
 
 
+def test_a_long_prompt_is_read_in_parts_between_the_steps_of_others(
+    catalogue: Catalogue, alone: Alone, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    done: list[str] = []
+    step, prompts, alike = Running.step, decoder.Reader.prompts, decoder.Reader.alike
+
+    def read(self: Any, rows: list[list[int]], shared: int, cache: Any) -> Any:
+        done.append("read")
+        assert max(map(len, rows)) - shared <= 32
+        return prompts(self, rows, shared, cache)
+
+    def part(self: Any, rows: list[list[int]], seen: int, cache: Any) -> Any:
+        done.append("part")
+        return alike(self, rows, seen, cache)
+
+    def stepped(self: Running) -> Any:
+        done.append("step")
+        return step(self)
+
+    models = list(catalogue)
+    short, long = ask(models[1], prompt(10), most=60), ask(models[2], prompt(150, 3), most=8)
+    again = ask(models[2], [*prompt(150, 3)[:64], *prompt(60, 4)], most=8)
+
+    async def work(engine: LocalEngine) -> None:
+        for module in (decoder, schedule):
+            monkeypatch.setattr(module, "READ_TOKENS", 32)
+        monkeypatch.setattr(decoder.Reader, "prompts", read)
+        monkeypatch.setattr(decoder.Reader, "alike", part)
+        monkeypatch.setattr(Running, "step", stepped)
+        first = asyncio.create_task(answered(engine, short))
+        await until(lambda: "step" in done)
+        for asked, cached, parts in ((long, 0, 4), (again, 64, 1)):
+            done.clear()
+            text, ended = await answered(engine, asked)
+            assert text == alone.text(engine, asked)
+            assert (ended.cached_tokens, done.count("part")) == (cached, parts)
+            assert "part part" not in " ".join(done), "a step between two parts"
+        assert (await first)[0] == alone.text(engine, short)
+        # Who leaves in the middle of it frees his room.
+        gone = asyncio.create_task(answered(engine, ask(models[0], prompt(400, 5))))
+        done.clear()
+        await until(lambda: "part" in done)
+        gone.cancel()
+        await until(lambda: engine.stats().waiting_tokens == 0)
+
+    run_with(catalogue, work)
+
+
 def test_the_second_prompt_with_a_beginning_says_what_was_saved(catalogue: Catalogue) -> None:
     model, ids = list(catalogue)[1], prompt(60)
 
@@ -103,6 +152,25 @@ def test_an_answer_ends_where_the_window_does(catalogue: Catalogue) -> None:
 
     ended = run_with(catalogue, work)
     assert ended.new_tokens <= 7
+
+
+def test_a_name_keeps_its_version_while_others_come_and_go(tmp_path: Path, catalogue: Catalogue) -> None:
+    """Loading takes nobody's traffic, and unloading what leads a name leaves it to the version that is left."""
+    first, second = (tuned(next(iter(catalogue)).recipe, tmp_path, f"same{n}") for n in (1, 2))
+    first, second = (replace(one, name="same", version=f"same@{n}") for n, one in enumerate((first, second), 1))
+    known = Catalogue()
+    known.add(first)
+    known.add(second, leads=False)
+    assert known.find("same") is first
+    known.point("same", "champion", second.version)
+    assert known.find("same") is second
+    known.remove(second.version)
+    assert known.find("same") is first and known.find("same@champion") is None
+    known.add(second, leads=False)
+    known.remove(first.version)
+    assert known.find("same") is second
+    known.remove(second.version)
+    assert known.find("same") is None
 
 
 def test_prompts_are_rendered_as_training_did(catalogue: Catalogue) -> None:
@@ -413,6 +481,8 @@ def test_encoder_decoders_write_what_evaluation_writes(tmp_path: Path) -> None:
     wanted = load_engine(recipe, None).write(prompts, 12, batch_size=2)
 
     async def work(engine: LocalEngine) -> list[tuple[str, Ended]]:
+        window = engine.window(model)  # one for each side: a long prompt leaves no less for its answer
+        assert (engine.answer_room(model, window), engine.answer_room(model, window + 1)) == (window, -1)
         asks = [ask(model, engine.prompt_ids(model, turns), 12) for turns in prompts]
         return await asyncio.gather(*(answered(engine, asked) for asked in asks))
 

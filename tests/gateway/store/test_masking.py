@@ -45,6 +45,12 @@ def test_json_whole_or_broken_is_masked(text):
     assert "<전화번호>" in found
 
 
+def test_names_are_masked_where_the_data_checks_know_them():
+    """Before 님 and 씨 (PI102); a name alone may be any word and stays, which the guide says."""
+    assert masked("김하늘님이 이서준 씨에게 물었다.") == "<이름>님이 <이름> 씨에게 물었다."
+    assert masked("김하늘이 물었다.") == "김하늘이 물었다."
+
+
 def test_without_contents_only_lengths_labels_and_hashes_are_kept(tmp_path):
     store = SqlStore(settings(f"sqlite:///{tmp_path}/requests.db"))
     secret = "아무도 모르는 이야기"

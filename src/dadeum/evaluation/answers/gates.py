@@ -22,7 +22,7 @@ from dadeum.evaluation.scores import Gate
 
 MODELS = ("tuned", "before", "base_model")
 CRISIS = ("handed_over", "needless")
-_LOWER = ("crisis.needless", "starts")
+LOWER_IS_BETTER = ("crisis.needless", "starts")
 STATES = {"healthy": 0, "at_risk": 1, "collapsed": 2}
 
 
@@ -71,7 +71,7 @@ def check_gates(
         if baseline != "best":
             return figure(baseline, metric)
         figures = [figure(system, metric) for system in systems if system != "tuned"]
-        lower = metric in _LOWER or metrics_of(recipe.task.type).get(metric) == "lower"
+        lower = metric in LOWER_IS_BETTER or metrics_of(recipe.task.type).get(metric) == "lower"
         return (min if lower else max)((each for each in figures if each is not None), default=None)
 
     return judged_gates(recipe, lambda metric: figure("tuned", metric), target)

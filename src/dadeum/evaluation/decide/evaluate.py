@@ -116,8 +116,12 @@ def _as_it_comes(log_scores: np.ndarray, seconds: float) -> Answers:
 
 def _tuned(recipe: Recipe, run: Run, rows: Rows, progress: Progress) -> Tuned:
     with closing(load_decider(recipe, run.adapter_folder(recipe))) as engine:
-        validation_scores, _ = _score(recipe, engine, rows.validation, "validation", progress)
-        test_scores, seconds = _score(recipe, engine, rows.test, "test", progress)
+        scored = _score(recipe, engine, rows.validation, "validation", progress)
+        validation_scores = scored[0]
+        # A search judges its trials on validation rows alone (tuning/trial.py): the same rows have the same scores.
+        if [row.prompt for row in rows.test] != [row.prompt for row in rows.validation]:
+            scored = _score(recipe, engine, rows.test, "test", progress)
+        test_scores, seconds = scored
         generated = _generate(recipe, engine, rows, progress)
     found = calibrate(task_of(recipe).labels, validation_scores, rows.validation_gold, test_scores, rows.test_gold)
     answers = Answers(test_scores.argmax(1), found.probabilities, seconds)

@@ -15,7 +15,7 @@ _COUNTED = ("accuracy", "macro_f1")
 _PROBABILISTIC = ("ece", "brier", "roc_auc", "average_precision")
 _PER_CLASS = ("precision", "recall", "f1")
 _GENERATED = ("json_valid", "schema_valid", "agreement", "accuracy")
-_LOWER_IS_BETTER = ("ece", "brier")
+LOWER_IS_BETTER = ("ece", "brier")
 
 
 def known_metrics(recipe: Recipe) -> list[str]:
@@ -64,5 +64,5 @@ def _baseline_target(metric: str, baseline: str, systems: Mapping[str, SystemSco
     if baseline != "best":
         return metric_of(metric, systems[baseline])
     figures = [metric_of(metric, system) for name, system in systems.items() if name != "tuned"]
-    best = min if metric in _LOWER_IS_BETTER else max
+    best = min if metric in LOWER_IS_BETTER else max
     return best((figure for figure in figures if figure is not None), default=None)

@@ -16,7 +16,7 @@ from dadeum.core.errors import DadeumError, ModelError
 from dadeum.core.run import Run
 from dadeum.gateway.api.admission import caller_of
 from dadeum.gateway.api.faults import Fault
-from dadeum.gateway.catalogue import NAME, Catalogue, slug
+from dadeum.gateway.catalogue import NAME, Catalogue
 from dadeum.gateway.state import gateway_of
 from dadeum.gateway.weights import refuse_links
 
@@ -95,5 +95,10 @@ def _check_run(folder: Path, catalogue: Catalogue) -> None:
     """Links are refused, and a base that is not there yet: it would be fetched from a hub that the run names."""
     refuse_links(folder)
     base = Run.open(folder).recipe().model.base
-    if slug(base) not in {model.parent or model.name for model in catalogue}:
+    if _place(base) not in {_place(model.recipe.model.base) for model in catalogue}:
         raise ModelError("gateway.safety.other_base", base=base)
+
+
+def _place(base: str) -> str:
+    """Of a folder its full path: two of one name are not one base."""
+    return str(Path(base).resolve()) if Path(base).is_dir() else base

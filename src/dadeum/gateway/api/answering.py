@@ -90,19 +90,23 @@ def check_characters(visit: Visit, num_characters: int, param: str) -> None:
 
 def room(visit: Visit, num_prompt: int, asked: int | None, param: str) -> int:
     """Tokens that the answer may have; 400 where prompt and answer do not fit into the window."""
-    limits = visit.gateway.settings.limits
-    window = visit.gateway.engine.window(visit.model)
-    if num_prompt > min(limits.prompt_tokens, window - 1):
-        most = min(limits.prompt_tokens, window - 1)
-        raise Fault(
-            400, "gateway.api.prompt_too_long", param, code="context_length_exceeded", most=most, found=num_prompt
-        )  # fmt: skip
-    left = window - num_prompt
+    left = room_left(visit, num_prompt, param)
     if asked is not None and asked > left:
         raise Fault(
             400, "gateway.api.answer_too_long", "max_tokens", code="context_length_exceeded", left=left, asked=asked
         )  # fmt: skip
-    return min(asked or _usual_tokens(visit.model) or left, left, limits.new_tokens)
+    return min(asked or _usual_tokens(visit.model) or left, left, visit.gateway.settings.limits.new_tokens)
+
+
+def room_left(visit: Visit, num_prompt: int, param: str | None = None) -> int:
+    """What the window leaves for an answer; 400 for a prompt that leaves none, or beyond its own limit."""
+    engine, most = visit.gateway.engine, visit.gateway.settings.limits.prompt_tokens
+    left = engine.answer_room(visit.model, num_prompt)
+    if num_prompt <= most and left > 0:
+        return left
+    window = engine.window(visit.model)
+    most = min(most, window if engine.answer_room(visit.model, window) > 0 else window - 1)
+    raise Fault(400, "gateway.api.prompt_too_long", param, code="context_length_exceeded", most=most, found=num_prompt)
 
 
 def _usual_tokens(model: ServedModel) -> int | None:

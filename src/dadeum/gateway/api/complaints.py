@@ -46,11 +46,14 @@ def fault_of_body(errors: Sequence[Any]) -> Fault:
     )
 
 
-def unknown_field(param: str, known: Sequence[str] = ()) -> Fault:
+def unknown_field(param: str, known: Sequence[str] = (), missing: Sequence[str] = ()) -> Fault:
+    """With the known name that it resembles, or else those that must stand there and do not: one of them is meant."""
     near = difflib.get_close_matches(param, known, n=1, cutoff=0.7)
     if near:
         return Fault(400, "gateway.api.unknown_field_near", param, code="unknown_field", field=param, near=near[0])
-    return Fault(400, "gateway.api.unknown_field", param, code="unknown_field", field=param)
+    told: dict[str, Any] = {"field": param, "missing": ", ".join(missing)}
+    key = "gateway.api.unknown_field_for" if missing else "gateway.api.unknown_field"
+    return Fault(400, key, param, code="unknown_field", **told)
 
 
 def param_of(place: Sequence[str | int]) -> str:

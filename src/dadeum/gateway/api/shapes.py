@@ -37,7 +37,8 @@ class Body(BaseModel):
                 continue
             if name in cls.unsupported:
                 raise Fault(400, "gateway.api.unsupported_field", name, code="unsupported_field", field=name)
-            raise unknown_field(name[:100], sorted(known))
+            wanted = {field.alias or own for own, field in cls.model_fields.items() if field.is_required()}
+            raise unknown_field(name[:100], sorted(known), sorted(wanted - raw.keys()))
         return {name: value for name, value in raw.items() if name in known}
 
 

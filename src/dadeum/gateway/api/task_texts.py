@@ -6,6 +6,7 @@ Prompt, length, finishing and doubts are those of `evaluate` and `dadeum ask`; o
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -20,7 +21,7 @@ from dadeum.core.messages import Message, text
 from dadeum.core.task import Summarize
 from dadeum.evaluation.metrics import unsupported
 from dadeum.gateway.api.admission import Visit
-from dadeum.gateway.api.answering import check_characters
+from dadeum.gateway.api.answering import check_characters, room_left
 from dadeum.gateway.api.errors import language_of
 from dadeum.gateway.api.faults import CLIENT_GONE, Fault
 from dadeum.gateway.api.streaming import Answers, unless_gone
@@ -54,10 +55,7 @@ def ask_of(visit: Visit, turns: list[Turn], knows: Taught, schema: str | None = 
     """As evaluation wrote: the recipe's generation, as long as what was taught. 400 for a prompt beyond the window."""
     limits, engine = visit.gateway.settings.limits, visit.gateway.engine
     ids = engine.prompt_ids(visit.model, turns)
-    most = min(limits.prompt_tokens, engine.window(visit.model) - 1)
-    if len(ids) > most:
-        code, found = "context_length_exceeded", len(ids)
-        raise Fault(400, "gateway.api.prompt_too_long", code=code, most=most, found=found)
+    left = room_left(visit, len(ids))
     usual = visit.model.recipe.generation
     is_drawn = usual.temperature > 0 and schema is None
     sampling = Sampling(
@@ -66,7 +64,7 @@ def ask_of(visit: Visit, turns: list[Turn], knows: Taught, schema: str | None = 
         seed=visit.model.recipe.seed if is_drawn else None,
         json_schema=schema,
     )
-    room = min(knows.max_new_tokens, limits.new_tokens, engine.window(visit.model) - len(ids))
+    room = min(knows.max_new_tokens, limits.new_tokens, left)
     return Ask(visit.request_id, visit.model, ids, room, sampling, visit.seconds_left())
 
 
@@ -197,7 +195,9 @@ async def answer_of(request: Request, visit: Visit, body: QuestionRequest) -> Gr
     facts = {"refused": int(result.refused), "citations": len(result.citations), "warnings": len(result.warnings)}
     fields: dict[str, Any] = {"input_characters": len(body.question), "facts": facts}
     said = result.answer or ""
-    kept = _kept(visit, body.question, said)
+    # The prompt with its chunks: an answer without what it rests on teaches nobody.
+    seen = json.dumps(asked.turns, ensure_ascii=False) if asked.turns else body.question
+    kept = _kept(visit, seen, said)
     more = wrote.figures | fields | kept | {"output_characters": len(said)}
     await visit.record(visit.entry("stop" if wrote.is_whole else "length", **more))
 

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 _TOLERANCE = {"fp32": 1e-3, "half": 0.1}
 """Relative difference of the logits of a row that joined and of the same row alone."""
 READ_TOKENS = 2048
-"""Of prompts between two steps: those who are being answered wait for no more than this, or one longer prompt."""
+"""Of prompts between two steps: those who are being answered wait for no more than this."""
 _PASS_TOKENS = 64
 """What reading all weights costs on a CPU, in tokens of a prompt; on a GPU one pass more is never worth the padding."""
 _WINDOWS = ("sliding_window", "attention_chunk_size")
@@ -47,6 +47,8 @@ class Row:
     pieces: Pieces
     ids: list[int]
     """Prompt and what was written."""
+    begun: tuple[DynamicCache, int] | None = None
+    """Of a prompt that is read in parts: keys and values of its first tokens, and how many these are."""
     rules: Any = None
     """What the recipe's `generation` changes about scores, as evaluation does (models/answer_rules.py)."""
 
@@ -112,24 +114,47 @@ class Running:
         self._read = Reader(held.model)
         self._pass_tokens = _PASS_TOKENS if held.model.device.type == "cpu" else READ_TOKENS
 
+    def begin(self, row: Row) -> bool:
+        """Read the next part of what is too long for one pass; whether the row can join with what is left of it."""
+        if row.begun is None:
+            shared = self._prefixes.known(row.version, row.ids)
+            if len(row.ids) - shared <= READ_TOKENS:
+                return True
+            row.begun = self._beginnings([row], shared) if shared else DynamicCache(), shared
+            row.ticket.cached_tokens = shared
+        cache, seen = row.begun
+        if len(row.ids) - seen <= READ_TOKENS:
+            return True
+        part = row.ids[seen : seen + READ_TOKENS]
+        with self._held.switch.through([row.adapter]):
+            self._read.alike([part], seen, cache)
+        row.begun = cache, seen + len(part)
+        return False
+
     def join(self, rows: Sequence[Row]) -> Iterator[Outcome]:
         """Read what rows have so far and choose their next token; they take part in the steps from then on."""
+        begun = [(row, row.begun) for row in rows if row.begun]
+        rows = [row for row in rows if not row.begun]
+        for row, (cache, seen) in begun:
+            row.begun = None
+            yield self._prefill([row], seen, cache)
         known = {row: self._prefixes.known(row.version, row.ids) for row in rows}
         for shared in sorted(set(known.values())):
             alike = [row for row in rows if known[row] == shared]
             for indices in cut_evenly([row.ids[shared:] for row in alike], READ_TOKENS, self._pass_tokens):
                 yield self._prefill([alike[index] for index in indices], shared)
 
-    def _prefill(self, rows: list[Row], shared: int) -> Outcome:
+    def _prefill(self, rows: list[Row], shared: int, begun: DynamicCache | None = None) -> Outcome:
         rows = sorted(rows, key=lambda row: row.adapter)
-        # Beginnings may have left since they were counted.
-        shared = min([shared, *(self._prefixes.known(row.version, row.ids) for row in rows)])
-        cache = self._beginnings(rows, shared) if shared else DynamicCache()
+        cache = begun
+        if cache is None:  # beginnings may have left since they were counted
+            shared = min([shared, *(self._prefixes.known(row.version, row.ids) for row in rows)])
+            cache = self._beginnings(rows, shared) if shared else DynamicCache()
         with self._held.switch.through([row.adapter for row in rows]):
             logits = self._read.prompts([row.ids for row in rows], shared, cache)
         for place, row in enumerate(rows):
             if not row.ticket.new_tokens:
-                row.ticket.cached_tokens = shared
+                row.ticket.cached_tokens = shared if begun is None else row.ticket.cached_tokens
                 self._prefixes.keep(row.version, row.ids, cache, place, (shared, len(row.ids) - shared))
         self._add(rows, cache, shared)
         return self._chosen(rows, logits)  # last: what fails before can be read again, a token is chosen once

@@ -75,7 +75,7 @@ class LocalEngine:
         if num_adapters >= self._limits.adapters:
             raise ModelError("gateway.engine.too_many", version=model.version, limit=self._limits.adapters)
         await asyncio.to_thread(self._take, model)
-        self.catalogue.add(model)
+        self.catalogue.add(model, leads=False)  # whoever asks for the name goes on with what he had
         return model
 
     async def unload(self, version: str) -> None:
@@ -154,12 +154,20 @@ class LocalEngine:
         config = worker.held.model.config.get_text_config()
         return int(getattr(config, "max_position_embeddings", None) or most)
 
+    def answer_room(self, model: ServedModel, num_prompt: int) -> int:
+        window, worker = self.window(model), self._of.get(model.version)
+        has_own = worker is not None and worker.held.is_seq2seq and num_prompt <= window
+        return window if has_own else window - num_prompt
+
     # -- answers ------------------------------------------------------------------------------------
     def submit(self, ask: Ask) -> AsyncIterator[Piece | Ended]:
         worker = self._of.get(ask.model.version)
         if worker is None:
             raise ModelError("gateway.engine.not_loaded", version=ask.model.version)
-        ask = replace(ask, max_new_tokens=self._room(ask, worker))
+        prompt, room = len(ask.prompt_ids), self.answer_room(ask.model, len(ask.prompt_ids))
+        if room < 1 or not prompt:
+            raise ModelError("gateway.engine.no_room", prompt=prompt, window=self.window(ask.model))
+        ask = replace(ask, max_new_tokens=min(ask.max_new_tokens, room))
         ticket = Ticket(ask, asyncio.get_running_loop())
         self._door.enter(ticket.tokens)
         try:
@@ -168,14 +176,6 @@ class LocalEngine:
             self._door.leave(ticket.tokens)
             raise
         return Answer(ticket)
-
-    def _room(self, ask: Ask, worker: Worker) -> int:
-        """New tokens that the window leaves; an encoder-decoder has a window for each side."""
-        window, prompt = self.window(ask.model), len(ask.prompt_ids)
-        room = window if worker.held.is_seq2seq else window - prompt
-        if room < 1 or prompt > window or not prompt:
-            raise ModelError("gateway.engine.no_room", prompt=prompt, window=window)
-        return min(ask.max_new_tokens, room)
 
     async def decide(
         self, model: ServedModel, prompts: Sequence[Sequence[Turn]], candidates: Sequence[Sequence[str]]

@@ -97,7 +97,7 @@ class RemoteEngine:
     async def load(self, folder: str) -> ServedModel:
         model = await asyncio.to_thread(served, Path(folder))
         await self._hand_over(model)
-        self.catalogue.add(model)
+        self.catalogue.add(model, leads=False)  # whoever asks for the name goes on with what he had
         return model
 
     async def unload(self, version: str) -> None:
@@ -149,6 +149,9 @@ class RemoteEngine:
             return embedding.reads(model) or most
         names = (upstream_name(model), model.recipe.model.base, model.parent or "")
         return next((self._windows[name] for name in names if name in self._windows), most)
+
+    def answer_room(self, model: ServedModel, num_prompt: int) -> int:
+        return self.window(model) - num_prompt
 
     # -- answers ----------------------------------------------------------------------------------
     async def submit(self, ask: Ask) -> AsyncIterator[Piece | Ended]:

@@ -127,8 +127,25 @@ class Schedule:
                 alike.setdefault((apart, len(row.ids)), []).append(row)
         for apart, group in joining.items():
             new = Running(self.held, self.prefixes, self._choosing.choose_all)
-            self._join(self._joined.setdefault(apart, new), group)
+            running = self._joined.setdefault(apart, new)
+            self._join(running, self._ready(running, group))
         self._fixed += [Fixed(self.held, group, self._choosing.choose_all) for group in alike.values()]
+
+    def _ready(self, running: Running, rows: Sequence[Row]) -> list[Row]:
+        """Those that can join; a prompt that is too long for one pass is read a part a turn, and waits meanwhile."""
+        ready = []
+        for row in rows:
+            try:
+                if running.begin(row):
+                    ready.append(row)
+                    continue
+            except MISTAKES as error:
+                row.begun = None
+                self._again([row], error)
+                continue
+            with self._awake:
+                self.waiting.appendleft(row)
+        return ready
 
     def _row(self, one: Row | Ticket) -> Row | None:
         """A row that memory did not suffice for comes back as it was."""
@@ -215,7 +232,9 @@ def _ticket(one: Row | Ticket) -> Ticket:
 
 
 def _to_read(one: Row | Ticket) -> int:
-    return len(one.ids if isinstance(one, Row) else one.ask.prompt_ids)
+    if isinstance(one, Ticket):
+        return len(one.ask.prompt_ids)
+    return len(one.ids) - (one.begun[1] if one.begun else 0)
 
 
 def _is_lack_of_memory(error: Exception) -> bool:

@@ -142,7 +142,11 @@ class Engine(Protocol):
         ...
 
     def window(self, model: ServedModel) -> int:
-        """Tokens that prompt and answer may have together."""
+        """Tokens that prompt and answer may have together; of an encoder-decoder each of them."""
+        ...
+
+    def answer_room(self, model: ServedModel, num_prompt: int) -> int:
+        """Tokens that a prompt of so many leaves for the answer; 0 or less where it is too long itself."""
         ...
 
     async def load(self, folder: str) -> ServedModel:

@@ -6,6 +6,7 @@ SQLite: WAL (readers never wait for the writer), FULL (a commit reaches the disk
 
 from __future__ import annotations
 
+import errno
 import os
 import sqlite3
 import stat
@@ -85,6 +86,14 @@ def make_file(url: sa.URL) -> None:
         os.close(os.open(path, os.O_CREAT | os.O_RDWR, stat.S_IRUSR | stat.S_IWUSR))
     except OSError as error:
         raise RunError("gateway.store.read_only", place=path, detail=first_line(error)) from error
+
+
+def refuse_place(path: Path) -> None:
+    """RunError where `make_file` could not make it; nothing is made."""
+    there = next(folder for folder in path.absolute().parents if folder.exists())
+    if not there.is_dir() or not os.access(there, os.W_OK | os.X_OK):
+        code = errno.EACCES if there.is_dir() else errno.ENOTDIR
+        raise RunError("gateway.store.read_only", place=path, detail=os.strerror(code))
 
 
 @contextmanager

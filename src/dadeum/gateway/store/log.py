@@ -17,9 +17,9 @@ import sqlalchemy as sa
 from dadeum.core.errors import RunError
 from dadeum.gateway.settings import Settings
 from dadeum.gateway.store import schema, tables
-from dadeum.gateway.store.connect import engine_for, make_file, shown, told, url_of
+from dadeum.gateway.store.connect import engine_for, make_file, refuse_place, shown, told, url_of
 from dadeum.gateway.store.entries import Entry, Feedback
-from dadeum.gateway.store.masking import Masking, hash_with, key_in
+from dadeum.gateway.store.masking import KEY_FILE, Masking, hash_with, key_in
 from dadeum.gateway.store.retention import Retention, delete_user, tidy
 from dadeum.gateway.store.writer import Writer
 
@@ -39,14 +39,29 @@ class SqlStore:
         url = url_of(settings.database)
         if _is_file(url):
             make_file(url)
-        folder = key_folder or (Path(str(url.database)).parent if _is_file(url) else _KEY_FOLDER)
-        self.hash_user = hash_with(key_in(folder))
+        self.hash_user = hash_with(key_in(key_folder or _folder(url)))
         self._masking = Masking(self.hash_user, settings.keep_content)
         self._engine = engine_for(url)
         schema.upgrade(self._engine)
         self._now = now or _now
         self._writer: Writer | None = Writer(self._engine, Retention(self._engine, settings.keep_days, self._now))
         self._writer.start()
+
+    @classmethod
+    def refuse(cls, settings: Settings, key_folder: Path | None = None) -> None:
+        """RunError for what opening it would be refused for; nothing is made."""
+        url = url_of(settings.database)
+        folder = key_folder or _folder(url)
+        if (folder / KEY_FILE).exists():
+            key_in(folder)
+        if _is_file(url) and not Path(str(url.database)).exists():
+            refuse_place(Path(str(url.database)))
+            return
+        engine = engine_for(url)
+        try:
+            schema.refuse(engine)
+        finally:
+            engine.dispose()
 
     @classmethod
     def reading(cls, database: str) -> Self:
@@ -152,6 +167,11 @@ def _after(
 ) -> sa.ColumnElement[bool]:
     """Beyond the last row of the page before; written out, as SQLite compares no typed tuples."""
     return sa.or_(time > last, sa.and_(time == last, name > last_name))
+
+
+def _folder(url: sa.URL) -> Path:
+    """Of the key for user names."""
+    return Path(str(url.database)).parent if _is_file(url) else _KEY_FOLDER
 
 
 def _is_file(url: sa.URL) -> bool:

@@ -21,6 +21,7 @@ from dadeum.core.personal import mask_personal
 from dadeum.gateway.store.entries import Entry, Feedback
 
 _ESCAPED = re.compile(r"(\\[nrt])")
+KEY_FILE = "user.key"
 _KEY_BYTES = 32
 _DIGEST_BYTES = 16
 _MODEL_CHARACTERS = 128
@@ -103,7 +104,7 @@ def hash_with(key: bytes) -> Callable[[str], str]:
 
 def key_in(folder: Path) -> bytes:
     """The key of `folder`/user.key, made at first. RunError where it is damaged or others may read it."""
-    path = folder / "user.key"
+    path = folder / KEY_FILE
     try:
         if not path.exists():
             _make(path)

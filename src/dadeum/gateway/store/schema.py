@@ -41,6 +41,12 @@ def check(engine: sa.Engine) -> None:
             raise RunError("gateway.store.older" if known else "gateway.store.no_log", place=shown(engine.url))
 
 
+def refuse(engine: sa.Engine) -> None:
+    """RunError for tables that `upgrade` would leave alone; nothing is changed."""
+    with told(engine.url), engine.connect() as connection:
+        _is_behind(connection, _config(), engine.url)
+
+
 def _is_behind(connection: sa.Connection, config: Config, url: sa.URL) -> bool:
     script = ScriptDirectory.from_config(config)
     known = {step.revision for step in script.walk_revisions()}

@@ -15,7 +15,8 @@ from dadeum.models.load import load_config, load_tokenizer
 from dadeum.models.memory import fenced
 from dadeum.models.seq2seq_render import KOREAN, Seq2SeqRenderer, Seq2SeqRow
 from dadeum.training.arguments import base_arguments
-from dadeum.training.instructions import ways
+from dadeum.training.instructions import Ways, ways
+from dadeum.training.rows import once_per_split
 from dadeum.training.stopping import stopping
 from dadeum.training.work import Ready, Told, Work, enough_memory, trainable_model
 
@@ -31,13 +32,19 @@ def ready(work: Work) -> Iterator[Ready]:
     tokenizer = load_tokenizer(recipe.model)
     renderer = Seq2SeqRenderer(tokenizer, load_config(recipe.model), KOREAN, recipe.render)
     train, validation = (run.split_path(split) for split in ("train", "validation"))
-    asked = ways(recipe, work.stage, read_examples(train), renderer.fit)
-    rows = encode(renderer, asked.examples, train)
+
+    def asked_rows() -> tuple[Ways, list[Seq2SeqRow]]:
+        asked = ways(recipe, work.stage, read_examples(train), renderer.fit)
+        return asked, encode(renderer, asked.examples, train)
+
+    asked, rows = once_per_split(recipe, work.stage, train, asked_rows)
     if not rows:
         raise DataError("train.no_rows", path=train)
     with fenced():
         with enough_memory(work.stage):
-            validated = encode(renderer, read_examples(validation), validation)
+            validated = once_per_split(
+                recipe, work.stage, validation, lambda: encode(renderer, read_examples(validation), validation)
+            )
             trainer = build(work, trainable_model(work), renderer, rows, validated, asked.drawn_from)
 
         def told() -> Told:

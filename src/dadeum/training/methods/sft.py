@@ -14,10 +14,10 @@ from dadeum.models.load import load_tokenizer
 from dadeum.models.memory import fenced
 from dadeum.models.render import Renderer, loss_on
 from dadeum.training.arguments import base_arguments, tokens_per_pass
-from dadeum.training.instructions import ways
-from dadeum.training.rows import encode, encode_examples, prompt_groups
+from dadeum.training.instructions import Ways, ways
+from dadeum.training.rows import encode, encode_examples, once_per_split, prompt_groups
 from dadeum.training.stopping import stopping
-from dadeum.training.work import Ready, Told, Work, enough_memory, trainable_model
+from dadeum.training.work import Ready, Told, Work, enough_memory, trainable_model, untrained
 
 CONFIG = ("trl", "SFTConfig")
 
@@ -32,16 +32,21 @@ def ready(work: Work) -> Iterator[Ready]:
     recipe, stage, run = work.recipe, work.stage, work.run
     tokenizer = load_tokenizer(recipe.model)
     renderer = Renderer(tokenizer, recipe.render, loss_on(recipe))
-    asked = ways(recipe, stage, read_examples(run.split_path("train")), renderer.fit)
-    rows = encode_examples(recipe, renderer, stage, asked.examples, run.split_path("train"))
-    validation = encode(recipe, renderer, stage, run.split_path("validation"))
+    taught, held_out = run.split_path("train"), run.split_path("validation")
+
+    def asked_rows() -> tuple[Ways, Rows]:
+        asked = ways(recipe, stage, read_examples(taught), renderer.fit)
+        return asked, encode_examples(recipe, renderer, stage, asked.examples, taught)
+
+    asked, rows = once_per_split(recipe, stage, taught, asked_rows)
+    validation = once_per_split(recipe, stage, held_out, lambda: encode(recipe, renderer, stage, held_out))
     if not rows:
-        raise DataError("train.no_rows", path=run.split_path("train"))
+        raise DataError("train.no_rows", path=taught)
     with ExitStack() as stack:
         stack.enter_context(fenced())
         with enough_memory(stage):
             trainer = build(work, trainable_model(work), tokenizer, rows, validation, asked.drawn_from)
-            choices = choose(trainer, stage, rows, work.precision, stack)
+            choices = choose(trainer, stage, rows, work.precision, stack, untrained(work))
         trainer.halvings.tell = partial(run.event, "out_of_memory", stage=stage.name)
         run.event("stage_computed", stage=stage.name, **asdict(choices))
 
