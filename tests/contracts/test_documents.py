@@ -12,7 +12,7 @@ from dadeum.core.recipe_file import load_recipe, read_yaml
 
 ROOT = Path(__file__).parents[2]
 DOCUMENTS = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
-MAX_LINES = {"README.md": 150, "README.en.md": 150, "ARCHITECTURE.md": 340}
+MAX_LINES = {"README.md": 150, "README.en.md": 150, "ARCHITECTURE.md": 350}
 # Many, and named by what they find, read, know or measure: their folders have one line.
 REGISTRIES = {"checks", "families", "finishing", "formats", "methods", "metrics", "rewards"}
 

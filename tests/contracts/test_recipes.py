@@ -39,4 +39,4 @@ def test_the_data_of_a_shipped_recipe_is_shipped(name: str, profile: str | None)
 
 @pytest.mark.parametrize("name", RECIPES)
 def test_a_shipped_recipe_can_be_read_at_a_glance(name: str) -> None:
-    assert len(RECIPES[name].read_text(encoding="utf-8").splitlines()) <= 80
+    assert len(RECIPES[name].read_text(encoding="utf-8").splitlines()) <= 82

@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
+from dadeum.core.run import Run
 from dadeum.tuning import worker as worker_module
 from dadeum.tuning.folder import SearchFolder
 from dadeum.tuning.record import Look
@@ -15,8 +17,6 @@ from dadeum.tuning.space import defaults
 from dadeum.tuning.study import Pace
 from dadeum.tuning.trial import Outcome
 from dadeum.tuning.worker import Orders, Worker
-
-from dadeum.core.run import Run
 from tests.tiny import decide_recipe, write_splits
 
 RATE = {"stages.sft.learning_rate": {"low": 1e-5, "high": 1e-1, "log": True}}

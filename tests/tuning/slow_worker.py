@@ -10,7 +10,6 @@ from typing import Any
 from dadeum.tuning import worker
 from dadeum.tuning.trial import Outcome
 from dadeum.tuning.worker import Orders, Worker
-
 from tests.tuning.conftest import PACE
 
 

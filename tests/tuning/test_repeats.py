@@ -175,3 +175,19 @@ def test_folder_begun_with_other_settings_is_not_taken_over(
     Run.create(repeats.with_seed(own, 8), kept)
     repeat(found, own, ground, tmp_path, lambda one: 0.5, monkeypatch)
     assert not (stale / "recipe.yaml").exists() and (kept / "recipe.yaml").is_file()
+
+
+def test_own_settings_outside_of_the_space_may_stand_on_the_front(
+    ground: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    both = (
+        Objective(name="macro_f1", direction="maximize"),
+        Objective(name="peak_memory_mb", direction="minimize"),
+    )
+    tried = [
+        trial(number, 1e-4, None, state="complete", values=values, is_default=False)
+        for number, values in ((3, (0.6, 10.0)), (5, (0.7, 20.0)))
+    ]
+    found = search(*tried, objectives=both, front=(3, 5))
+    monkeypatch.setattr(repeats, "run_trial", lambda *_: SimpleNamespace(values=(0.7, 5.0)))
+    assert repeats.with_own_settings(found, recipe(), ground, SearchFolder(tmp_path), silent).front == (6,)

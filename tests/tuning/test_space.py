@@ -4,11 +4,20 @@ import math
 from typing import Any
 
 import pytest
-from tests.tiny import decide_recipe
 
 from dadeum.core.errors import DadeumError, RecipeError
 from dadeum.core.tune import Range
-from dadeum.tuning.space import changed, contains, defaults, num_settings, own_point, problems_of_space, settings, tune_of
+from dadeum.tuning.space import (
+    changed,
+    contains,
+    defaults,
+    num_settings,
+    own_point,
+    problems_of_space,
+    settings,
+    tune_of,
+)
+from tests.tiny import decide_recipe
 
 RATE = {"stages.sft.learning_rate": {"low": 1e-5, "high": 1e-3, "log": True}}
 

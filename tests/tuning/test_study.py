@@ -13,13 +13,13 @@ from typing import Any
 from wsgiref.simple_server import WSGIRequestHandler, make_server
 
 import pytest
+from optuna.trial import TrialState
+
+from dadeum.core.errors import RunError
 from dadeum.tuning.folder import SearchFolder
 from dadeum.tuning.objectives import objectives_of
 from dadeum.tuning.study import Book, open_storage, open_study, shown, storage_kind, study_name
 from dadeum.tuning.worker import tell_dead
-from optuna.trial import TrialState
-
-from dadeum.core.errors import RunError
 from tests.postgres import postgres_server
 from tests.tuning.conftest import PACE, RATE, lay_ground, searched
 

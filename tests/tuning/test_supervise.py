@@ -4,6 +4,9 @@ import time
 from pathlib import Path
 
 import pytest
+from optuna.trial import TrialState
+
+from dadeum.core.errors import RunError
 from dadeum.tuning import search, supervise
 from dadeum.tuning.folder import SearchFolder
 from dadeum.tuning.ground import Ground
@@ -12,9 +15,6 @@ from dadeum.tuning.search import Asked
 from dadeum.tuning.study import Book, open_storage, open_study
 from dadeum.tuning.supervise import State
 from dadeum.tuning.worker import Orders
-from optuna.trial import TrialState
-
-from dadeum.core.errors import RunError
 from tests.tuning import dying
 from tests.tuning.conftest import PACE, lay_ground, searched
 

@@ -5,15 +5,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
+from dadeum.core.errors import RecipeError
+from dadeum.core.run import Run, read_jsonl
 from dadeum.tuning.folder import SearchFolder
 from dadeum.tuning.ground import Ground
 from dadeum.tuning.objectives import for_a_trial, objectives_of
 from dadeum.tuning.record import Look
 from dadeum.tuning.space import changed
 from dadeum.tuning.trial import OnValidation, forget_weights, run_trial
-
-from dadeum.core.errors import RecipeError
-from dadeum.core.run import Run, read_jsonl
 from tests.tiny import save_llama
 from tests.tuning.conftest import RATE, lay_ground, searched
 

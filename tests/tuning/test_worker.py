@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 import torch
-from dadeum.tuning.study import Book
-from dadeum.tuning.worker import Worker
 from optuna.trial import TrialState
 
+from dadeum.tuning.study import Book
+from dadeum.tuning.worker import Worker
 from tests.tuning.conftest import RATE, searched
 
 Make = Callable[..., Worker]

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from typing import Literal
 
+from pydantic import Field
+
 from dadeum.core.measured import Measured, Notice, Part
 from dadeum.core.tune import Range, Scalar
 
@@ -126,7 +128,7 @@ class Search(Part):
     tried: tuple[Tried, ...]
     front: tuple[int, ...] = ()
     """With several objectives: trials than which none is better in all."""
-    importances: dict[str, float] = {}
+    importances: dict[str, float] = Field(default_factory=dict)
     """Share of the first objective's variation among complete trials that a key explains; empty below ten of them."""
     repeated: tuple[Repeated, ...] = ()
     winner: int | None = None
