@@ -5,7 +5,7 @@ import random
 import pytest
 
 from dadeum.models.prefix_tree import pack
-from dadeum.models.token_budget import cut_padded, cut_sharing, indices_to_try
+from dadeum.models.token_budget import cut_evenly, cut_padded, cut_sharing, indices_to_try
 
 BEGINNING = list(range(100, 300))
 
@@ -51,3 +51,31 @@ def test_the_longest_and_the_shortest_rows_are_tried():
     given = [[0] * length for length in (5, 3, 9, 4)]
     assert indices_to_try(given, 3) == [2, 1, 0]
     assert indices_to_try(given[:1]) == [0]
+
+
+def test_parts_cost_least_padding_and_passes_counted() -> None:
+    given = [[0] * length for length in (10, 12, 100, 98)]
+    # Together 4 x 100; apart 2 x 12 + 2 x 100 and a pass more.
+    assert cut_evenly(given, 1000, 64) == [[0, 1], [3, 2]]
+    assert cut_evenly(given, 1000, 1000) == [[0, 1, 3, 2]]
+    assert cut_evenly(given, 110, 1) == [[0, 1], [3], [2]]
+    assert cut_evenly([], 100, 10) == []
+
+
+def test_no_other_cut_costs_less() -> None:
+    """By hand for six rows: every way to cut the sorted row into parts."""
+    from itertools import product
+
+    lengths = [5, 7, 20, 22, 60, 61]
+    given = [[0] * length for length in lengths]
+
+    def cost(parts: list[list[int]]) -> int:
+        return sum(len(part) * max(lengths[row] for row in part) + 15 for part in parts)
+
+    every = []
+    for cuts in product([False, True], repeat=5):
+        parts: list[list[int]] = [[0]]
+        for row, cut in enumerate(cuts, start=1):
+            parts.append([row]) if cut else parts[-1].append(row)
+        every.append(cost(parts))
+    assert cost(cut_evenly(given, 1000, 15)) == min(every)

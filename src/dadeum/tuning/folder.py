@@ -1,7 +1,7 @@
 """The folder of a search: its study, one run folder per trial, the two tested runs, best.yaml and tune.html.
 
 recipe.yaml  search.json  study.db  ground/<n>/ (data, built once)  trials/<n>/
-repeats/<trial>-<seed>/  default/  best/  best.yaml  tune.json  tune.html
+own/  repeats/<trial>-<seed>/  default/  best/  reproduced/  comparison/  best.yaml  tune.json  tune.html
 """
 
 from __future__ import annotations

@@ -61,8 +61,16 @@ class Ground:
         if (folder / "manifest.json").is_file():
             return Run.open(folder)
         source = self._of(recipe)
-        run = Run.create(recipe, folder)
-        _link(source.folder / "data", folder / "data")
+        # Made aside and moved: a kill leaves a run with its rows, or none.
+        aside = folder.with_name(f".{folder.name}-new")
+        shutil.rmtree(aside, ignore_errors=True)
+        self._fill(Run.create(recipe, aside), source, recipe)
+        aside.rename(folder)
+        return Run.open(folder)
+
+    def _fill(self, run: Run, source: Run, recipe: Recipe) -> None:
+        """Rows, findings, and the marks of the steps that made them."""
+        _link(source.folder / "data", run.folder / "data")
         if is_fresh(recipe.model):
             _link(folder_in(source), folder_in(run))
         if source.findings_path.is_file():
@@ -73,7 +81,6 @@ class Ground:
         taken = {key: value for key, value in known.items() if key not in own}
         steps = {name: known["steps"][name] for name in _STEPS if name in known["steps"]}
         run.write_manifest(own | taken | {"steps": steps})
-        return run
 
     # -- grounds ------------------------------------------------------------------------------------
     def _of(self, recipe: Recipe) -> Run:
@@ -115,6 +122,7 @@ def _without_seed(recipe: Recipe) -> list[Any]:
 
 def _link(source: Path, target: Path) -> None:
     """The folder by name, so that a thousand trials hold one copy; a real copy where links are not to be had."""
+    target.parent.mkdir(parents=True, exist_ok=True)
     try:
         target.symlink_to(source.resolve(), target_is_directory=True)
     except OSError:

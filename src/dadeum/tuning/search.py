@@ -81,6 +81,7 @@ def tune(
     recipe: Recipe, folder: SearchFolder, asked: Asked, progress: Progress = silent, told: Told = lambda state: None
 ) -> Search | None:
     """The whole search, as far as it is not done. None where another machine began the study and will end it."""
+    from dadeum.models.kept import keeping
     from dadeum.tuning.finish import conclude
     from dadeum.tuning.page import write_page
 
@@ -91,7 +92,8 @@ def tune(
         return None
     search = record(recipe, folder, asked, study, ground, ended)
     _write(search, folder)
-    search = conclude(search, recipe, ground, folder, progress)
+    with keeping():
+        search = conclude(search, recipe, ground, folder, progress)
     _write(search, folder)
     write_page(search, folder)
     return search
