@@ -32,10 +32,10 @@ def test_half_precision_stays_as_it_lies() -> None:
         def __init__(self) -> None:
             super().__init__()
             self.table = torch.nn.Embedding(4, 4)
-            self.half = torch.nn.Linear(4, 8).bfloat16()
+            self.linear = torch.nn.Linear(4, 8).bfloat16()
 
         def get_input_embeddings(self) -> torch.nn.Module:
             return self.table
 
     model = laid_for_few_rows(Model())
-    assert model.half.weight.is_contiguous()
+    assert model.linear.weight.is_contiguous()

@@ -58,7 +58,7 @@ def test_parts_cost_least_padding_and_passes_counted() -> None:
     # Together 4 x 100; apart 2 x 12 + 2 x 100 and a pass more.
     assert cut_evenly(given, 1000, 64) == [[0, 1], [3, 2]]
     assert cut_evenly(given, 1000, 1000) == [[0, 1, 3, 2]]
-    assert cut_evenly(given, 110, 1) == [[0, 1], [3], [2]]
+    assert cut_evenly(given, 110, 3) == [[0, 1], [3], [2]]
     assert cut_evenly([], 100, 10) == []
 
 
