@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 import time
 from pathlib import Path
 
@@ -91,3 +92,19 @@ def test_the_study_of_a_search_is_begun_once(tmp_path: Path) -> None:
         search.begin(recipe, folder.path)
     with pytest.raises(RunError, match="dadeum tune"):
         search.reopen(tmp_path)
+
+
+def test_workers_divide_the_cores_and_leave_what_the_user_has_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(supervise, "num_cores", lambda: 8)
+    monkeypatch.setattr("torch.cuda.device_count", lambda: 2)
+    for name in ("OMP_NUM_THREADS", "CUDA_VISIBLE_DEVICES"):
+        monkeypatch.delenv(name, raising=False)
+    with supervise._share_of_machine(3, 4):
+        assert (os.environ["OMP_NUM_THREADS"], os.environ["CUDA_VISIBLE_DEVICES"]) == ("2", "1")
+    assert "OMP_NUM_THREADS" not in os.environ
+    with supervise._share_of_machine(0, 1):
+        assert "OMP_NUM_THREADS" not in os.environ
+    monkeypatch.setenv("OMP_NUM_THREADS", "5")
+    with supervise._share_of_machine(0, 4):
+        assert os.environ["OMP_NUM_THREADS"] == "5"
+    assert os.environ["OMP_NUM_THREADS"] == "5"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import multiprocessing
+import os
 import signal
 import time
 from collections.abc import Callable, Iterator
@@ -14,6 +15,7 @@ import optuna
 
 from dadeum.core.errors import RunError
 from dadeum.core.tune import Tune
+from dadeum.models.threads import num_cores
 from dadeum.tuning.study import Book
 from dadeum.tuning.worker import Orders, is_failing, tell_dead, work
 
@@ -60,7 +62,7 @@ def supervise(study: optuna.Study, orders: Orders, tune: Tune, workers: int, tol
                 if deaths > _DEATHS or _never_worked(study, orders):
                     log = orders.folder / "workers" / f"{index}.log"
                     raise RunError("tune.workers_die", deaths=deaths, code=process.exitcode, log=log)
-                running[index] = _start(replace(orders, index=index))
+                running[index] = _start(replace(orders, index=index), workers)
     told(state_of(study, tune, workers, orders.deadline))
     return deaths
 
@@ -76,17 +78,40 @@ def _name(process: BaseProcess) -> str:
     return f"{socket.gethostname()}:{process.pid}"
 
 
-def _start(orders: Orders) -> BaseProcess:
-    # Not forked: torch and CUDA do not survive that.
-    process = multiprocessing.get_context("spawn").Process(target=work, args=(orders,), daemon=True)
-    process.start()
+def _start(orders: Orders, workers: int) -> BaseProcess:
+    # Not forked: torch and CUDA do not survive that. Not a daemon: such may not have data loaders of their own.
+    process = multiprocessing.get_context("spawn").Process(target=work, args=(orders,))
+    with _share_of_machine(orders.index, workers):
+        process.start()
     return process
+
+
+@contextmanager
+def _share_of_machine(index: int, workers: int) -> Iterator[None]:
+    """What a process that starts here takes for the whole machine; what the user has set stays.
+
+    Two trainings that each take all cores slow each other down far more than by half.
+    """
+    import torch
+
+    given: dict[str, str] = {}
+    if workers > 1:
+        given["OMP_NUM_THREADS"] = str(max(1, num_cores() // workers))
+        if (devices := torch.cuda.device_count()) > 1:
+            given["CUDA_VISIBLE_DEVICES"] = str(index % devices)
+    given = {name: value for name, value in given.items() if name not in os.environ}
+    os.environ.update(given)
+    try:
+        yield
+    finally:
+        for name in given:
+            del os.environ[name]
 
 
 @contextmanager
 def _workers(orders: Orders, number: int) -> Iterator[dict[int, BaseProcess]]:
     """They end with the block, whichever way that is left."""
-    running = {index: _start(replace(orders, index=index)) for index in range(number)}
+    running = {index: _start(replace(orders, index=index), number) for index in range(number)}
     try:
         yield running
     finally:
@@ -102,8 +127,6 @@ def _workers(orders: Orders, number: int) -> Iterator[dict[int, BaseProcess]]:
 
 
 def _interrupt(process: BaseProcess) -> None:
-    import os
-
     try:
         os.kill(process.pid or 0, signal.SIGINT)
     except ProcessLookupError:
