@@ -6,6 +6,7 @@ Every part finds on disk what it did before a kill: repeats by their outcome, th
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
@@ -206,7 +207,8 @@ def _lend(owner: Run, borrower: Run) -> None:
         target.unlink()
     shutil.rmtree(target, ignore_errors=True)
     try:
-        target.symlink_to((owner.folder / "stages").resolve(), target_is_directory=True)
+        way = os.path.relpath((owner.folder / "stages").resolve(), target.parent.resolve())
+        target.symlink_to(way, target_is_directory=True)
     except OSError:
         shutil.copytree(owner.folder / "stages", target)
 

@@ -124,6 +124,8 @@ def _link(source: Path, target: Path) -> None:
     """The folder by name, so that a thousand trials hold one copy; a real copy where links are not to be had."""
     target.parent.mkdir(parents=True, exist_ok=True)
     try:
-        target.symlink_to(source.resolve(), target_is_directory=True)
+        # Relative: the folder of a search may be moved as a whole.
+        way = os.path.relpath(source.resolve(), target.parent.resolve())
+        target.symlink_to(way, target_is_directory=True)
     except OSError:
         shutil.copytree(source, target)
