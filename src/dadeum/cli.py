@@ -46,7 +46,7 @@ from dadeum.targets import (
     preflight,
     reopen,
 )
-from dadeum.terminal import bars, out, prepare_models, say, show_error
+from dadeum.terminal import Told, bars, out, prepare_models, say, show_error
 
 INTERRUPTED = 130
 _WITHOUT_A_RUN = {"data", "doctor", "export", "push", "models", "index", "ask", "serve", "monitor", "tune"}
@@ -210,7 +210,7 @@ def main() -> None:
         sys.exit(2)
     except (KeyboardInterrupt, SystemExit) as stop:
         # Typer turns Ctrl-C into an exit and says nothing.
-        if isinstance(stop, SystemExit) and stop.code != INTERRUPTED:
+        if isinstance(stop, SystemExit) and (stop.code != INTERRUPTED or isinstance(stop, Told)):
             raise
         say("cli.stopped" if _WITHOUT_A_RUN & set(sys.argv[1:2]) else "cli.interrupted")
         sys.exit(INTERRUPTED)

@@ -19,7 +19,7 @@ from dadeum.core.messages import current_language, text
 from dadeum.core.recipe import Recipe
 from dadeum.core.words import duration
 from dadeum.targets import Adapter, DataFile, Override, Profile, preflight, writable
-from dadeum.terminal import bars, out, say
+from dadeum.terminal import Told, bars, out, say
 
 if TYPE_CHECKING:
     from dadeum.planning import Plan
@@ -58,10 +58,11 @@ def tune(
         raise RecipeError("cli.recipe_or_resume")
     if resume is None:
         loaded = _budgeted(load_continuing(str(recipe), profile, tuple(set_ or ()), data, adapter), budget)
-        place = _begun(loaded, folder, workers)
+        place = _begun(loaded, folder, asked)
+        with place.held():
+            _search(loaded, place, asked)
     else:
-        loaded, place = _reopened(resume, budget, [profile, data, set_, adapter, folder])
-    _search(loaded, place, asked)
+        _resumed(resume, budget, asked, [profile, data, set_, adapter, folder])
 
 
 def _budgeted(recipe: Recipe, budget: dict[str, Any]) -> Recipe:
@@ -71,12 +72,15 @@ def _budgeted(recipe: Recipe, budget: dict[str, Any]) -> Recipe:
     return recipe.model_copy(update={"tune": tune_of(recipe).model_copy(update=given)})
 
 
-def _begun(recipe: Recipe, folder: Path | None, workers: int) -> SearchFolder:
+def _begun(recipe: Recipe, folder: Path | None, asked: Asked) -> SearchFolder:
     """The plan first, then what the search will cost; a folder only when nothing is wrong."""
     from dadeum.tuning.search import begin, check
+    from dadeum.tuning.study import open_storage
 
     check(recipe)
-    _say_budget(recipe, preflight(recipe), workers)
+    if asked.storage:
+        open_storage(asked.storage, asked.pace)
+    _say_budget(recipe, preflight(recipe), asked.workers)
     place = begin(recipe, writable(folder or Path("runs") / recipe.name / f"tune-{datetime.now():%Y%m%d-%H%M%S}"))
     say("tune.running", name=recipe.name, folder=place.path)
     return place
@@ -89,9 +93,10 @@ def _say_budget(recipe: Recipe, plan: Plan, workers: int) -> None:
 
     tune = tune_of(recipe)
     many = num_settings(tune)
-    shown = text("tune.endless") if math.isinf(many) else f"{many:,.0f}"
     num = int(min(tune.trials, many))
-    told = {"settings": shown, "trials": num, "workers": workers}
+    if not math.isinf(many):
+        say("tune.countable", settings=f"{many:,.0f}")
+    told = {"trials": num, "workers": workers}
     seconds = [stage.seconds for stage in plan.stages]
     if None in seconds or not seconds:
         say("tune.budget_unknown", **told)
@@ -104,34 +109,40 @@ def _say_budget(recipe: Recipe, plan: Plan, workers: int) -> None:
         say(key, **values)
 
 
-def _reopened(path: Path, budget: dict[str, Any], others: list[object]) -> tuple[Recipe, SearchFolder]:
+def _resumed(path: Path, budget: dict[str, Any], asked: Asked, others: list[object]) -> None:
     """A larger budget may be given; what is searched stays."""
     from dadeum.core.recipe_file import dump
     from dadeum.core.run import write_text
-    from dadeum.tuning.search import reopen
+    from dadeum.tuning.search import located, reopen
 
     if any(other is not None for other in others):
         raise RecipeError("tune.resume_alone")
     recipe, place = reopen(path)
-    recipe = _budgeted(recipe, budget)
-    write_text(place.recipe_path, dump(recipe))
-    say("tune.resuming", folder=path)
-    return recipe, place
+    asked = located(place, asked)
+    with place.held():
+        recipe = _budgeted(recipe, budget)
+        write_text(place.recipe_path, dump(recipe))
+        say("tune.resuming", folder=path)
+        _search(recipe, place, asked)
 
 
 def _search(recipe: Recipe, place: SearchFolder, asked: Asked) -> None:
     from dadeum.tuning import search
+    from dadeum.tuning.objectives import objectives_of
     from dadeum.tuning.words import closing
 
     try:
-        with bars() as progress, _shown() as told:
+        with bars() as progress, _shown(objectives_of(recipe)[0].name) as told:
             found = search.tune(recipe, place, asked, progress, told)
-    except KeyboardInterrupt:
-        search.look_back(recipe, place, asked)
-        say("tune.interrupted", folder=place.path, page=place.page_path)
-        raise
+    except KeyboardInterrupt as stop:
+        again = f"dadeum tune --resume {place.path}{' --storage …' if asked.storage else ''}"
+        if search.look_back(recipe, place, asked) is None:
+            say("tune.interrupted_early", again=again)
+        else:
+            say("tune.interrupted", again=again, page=place.page_path)
+        raise Told(130) from stop
     if found is None:
-        say("tune.elsewhere")
+        say("tune.elsewhere", study=place.state()["study"])
         return
     out.print()
     for line in closing(found):
@@ -139,7 +150,7 @@ def _search(recipe: Recipe, place: SearchFolder, asked: Asked) -> None:
     say("tune.written", path=place.page_path)
     if found.winner is None:
         raise RunError("tune.nothing_came_through", folder=place.path, reason=_reason(found))
-    say("tune.best", path=place.best_path)
+    say("tune.best_is_own" if found.winner_is_default else "tune.best", path=place.best_path)
     _judge(found, place)
 
 
@@ -161,7 +172,7 @@ def _reason(found: Search) -> str:
 
 
 @contextmanager
-def _shown() -> Iterator[Any]:
+def _shown(metric: str) -> Iterator[Any]:
     """One line that is written over in a terminal; on a pipe a line whenever something has ended."""
     last: tuple[int, float] = (-1, time.monotonic())
 
@@ -169,21 +180,21 @@ def _shown() -> Iterator[Any]:
         nonlocal last
         ended = state.complete + state.pruned + state.failed
         if out.is_terminal:
-            status.update(_line(state))
+            status.update(_line(state, metric))
         elif ended != last[0] or time.monotonic() - last[1] > _EVERY_S:
             last = (ended, time.monotonic())
-            out.print(_line(state), markup=False, soft_wrap=True)
+            out.print(_line(state, metric), markup=False, soft_wrap=True)
 
     with out.status("") as status:
         yield told
 
 
-def _line(state: State) -> str:
+def _line(state: State, metric: str) -> str:
     best = "-" if state.best is None else f"{state.best:.4g} (#{state.best_number})"
     left = "-" if state.seconds_left is None else duration(state.seconds_left).get(current_language())
     ended = state.complete + state.pruned + state.failed
     counts = {"complete": state.complete, "pruned": state.pruned, "failed": state.failed, "running": state.running}
-    return text("tune.progress", ended=ended, trials=state.trials, best=best, left=left, **counts)
+    return text("tune.progress", ended=ended, trials=state.trials, metric=metric, best=best, left=left, **counts)
 
 
 def _minutes(given: str | None) -> float | None:

@@ -42,6 +42,10 @@ _COLOURS = {
 }
 
 
+class Told(SystemExit):
+    """Ctrl-C after which the user knows already how to go on."""
+
+
 class Bars:
     """One bar per kind of work; on a pipe, a line at every quarter instead."""
 

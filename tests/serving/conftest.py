@@ -11,6 +11,7 @@ import pytest
 
 from dadeum.core.findings import Finding, write_findings
 from dadeum.core.run import Run
+from dadeum.models import network
 from tests.serving.hub_server import TOKEN, Hub, serving
 from tests.tiny import decide_recipe
 
@@ -24,6 +25,9 @@ def hub(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Hub]:
         monkeypatch.setenv("HF_ENDPOINT", hub.url)
         monkeypatch.setenv("HF_TOKEN", TOKEN)
         monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
+        # Whoever loads a base meanwhile would look for the real hub, and go offline.
+        monkeypatch.setattr(network, "is_reached", lambda endpoint: True)
+        monkeypatch.setattr(network, "_missed", [])
         monkeypatch.setattr(constants, "HF_HUB_DISABLE_XET", True)
         monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "hub-cache"))
         monkeypatch.setattr(constants, "HF_TOKEN_PATH", str(tmp_path / "no-token"))

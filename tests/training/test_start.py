@@ -78,7 +78,7 @@ def test_every_stage_but_one_that_begins_with_the_base_goes_on(
 ) -> None:
     begun: list[Path | None] = []
 
-    def stand_in(frame: Any, inputs: Any) -> Any:
+    def stand_in(frame: Any, inputs: Any, look: Any) -> Any:
         begun.append(frame.before)
         raise Done
 

@@ -34,6 +34,10 @@ def waits(orders: Orders) -> None:
     """In its second trial, for somebody to press Ctrl-C."""
     import time
 
+    from dadeum.tuning.lifeline import end_with_parent
+
+    end_with_parent()
+
     def run_trial(recipe: Any, ground: Any, folder: Path, objectives: Any, look: Any, progress: Any) -> Outcome:
         if folder.name == "1":
             time.sleep(60)

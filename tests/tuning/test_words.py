@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from dadeum.core.messages import text
 from dadeum.core.tune import Range
 from dadeum.core.words import Words
 from dadeum.tuning import words
@@ -195,3 +196,13 @@ def test_times_of_several_workers_are_not_even() -> None:
 def test_every_notice_has_its_sentence(name: str) -> None:
     found = CASES[name]
     assert all("tune.notice" not in line.ko for line in words.cautions(found))
+
+
+def test_what_the_end_of_the_time_stopped_was_not_stopped_by_its_loss() -> None:
+    search = made_search()
+    late = [one.model_copy(update={"reason": text("tune.pruned.time")}) if one.state == "pruned" else one
+            for one in search.tried]  # fmt: skip
+    assert any(one.state == "pruned" for one in late)
+    assert "tune.notice.pruned_by_loss" in {notice.key for notice in notices_of(search)}
+    found = notices_of(search.model_copy(update={"tried": tuple(late)}))
+    assert "tune.notice.pruned_by_loss" not in {notice.key for notice in found}

@@ -8,7 +8,9 @@ import pytest
 import torch
 from optuna.trial import TrialState
 
+from dadeum.core.errors import RunError
 from dadeum.tuning.study import Book
+from dadeum.tuning.trial import forget_checkpoints
 from dadeum.tuning.worker import Worker
 from tests.tuning.conftest import RATE, searched
 
@@ -168,6 +170,34 @@ def test_several_objectives_give_a_front_and_nothing_is_stopped(worker: Make, mo
         return Outcome((recipe.stages[0].learning_rate, 1 / recipe.stages[0].learning_rate), 0.1, 1.0, ())
 
     monkeypatch.setattr(module, "run_trial", both)
-    assert found.run() == "trials"
+    # Memory is measured in a process of its own each time.
+    assert [found.run() for _ in range(5)] == ["again"] * 4 + ["trials"]
     assert [direction.name for direction in found.study.directions] == ["MAXIMIZE", "MINIMIZE"]
     assert len(found.study.best_trials) >= 1
+
+
+def test_the_word_to_end_is_heard_at_the_next_step_where_its_exception_was_lost(
+    worker: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = worker()
+    monkeypatch.setattr("dadeum.tuning.worker.is_over", lambda: bool(Book.of(found.study).running))
+    with pytest.raises(KeyboardInterrupt):
+        found.run()
+    assert [trial.user_attrs.get("interrupted") for trial in Book.of(found.study).trials] == [True]
+
+
+def test_our_own_reasons_stand_without_the_name_of_their_class(worker: Make) -> None:
+    def trial(params: dict[str, float], look: Any) -> float:
+        raise RunError("tune.other_rows", split="test", ours=3, theirs=4)
+
+    found = worker(trial)
+    found.run()
+    assert not Book.of(found.study).counted[0].user_attrs["failed"].startswith("RunError")
+
+
+def test_weights_that_may_be_judged_again_stay_without_what_only_training_needs(tmp_path: Any) -> None:
+    stage = tmp_path / "stages" / "1-sft"
+    for name in ("checkpoints/checkpoint-1", "adapter"):
+        (stage / name).mkdir(parents=True)
+    forget_checkpoints(tmp_path)
+    assert [path.name for path in stage.iterdir()] == ["adapter"]

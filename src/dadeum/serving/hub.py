@@ -11,7 +11,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from dadeum.core.errors import DadeumError, ExportError, ModelError
+from dadeum.core.errors import DadeumError, ExportError, ModelError, first_line
+from dadeum.models.network import unreached
 
 _DETAIL_CHARACTERS = 200
 _BY_STATUS = {401: "push.hub.token_refused", 403: "push.hub.forbidden", 429: "push.hub.too_many"}
@@ -62,7 +63,9 @@ def explained(what: str, error: type[ExportError] | type[ModelError] = ExportErr
         raise _answered(problem, what, error) from None
     except LocalEntryNotFoundError as problem:
         raise error("push.hub.unreachable", endpoint=endpoint(), detail=without_token(problem)) from None
-    except OfflineModeIsEnabled:
+    except OfflineModeIsEnabled as problem:
+        if missed := unreached():  # nobody asked for being offline: the model was looked for in vain
+            raise error("push.hub.unreachable", endpoint=missed, detail=first_line(problem)) from None
         raise error("push.hub.offline", repo=what) from None
     except HFValidationError as problem:
         raise error("push.hub.bad_name", repo=what, detail=without_token(problem)) from None

@@ -6,8 +6,16 @@ own/  repeats/<trial>-<seed>/  default/  best/  reproduced/  comparison/  best.y
 
 from __future__ import annotations
 
+import fcntl
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
+
+from dadeum.core.errors import RunError
+from dadeum.core.run import read_json, write_json
 
 
 @dataclass(frozen=True)
@@ -21,8 +29,26 @@ class SearchFolder:
 
     @property
     def state_path(self) -> Path:
-        """Who began the search, and the seconds it has taken so far."""
+        """Who began the search, of what recipe, where its trials are, and the seconds it has taken so far."""
         return self.path / "search.json"
+
+    def state(self) -> dict[str, Any]:
+        found: dict[str, Any] = read_json(self.state_path)
+        return found
+
+    def remember(self, **more: Any) -> None:
+        write_json(self.state_path, self.state() | more)
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """By one command at a time; RunError while another one works here. A kill lets go by itself."""
+        handle = os.open(self.path / ".lock", os.O_RDWR | os.O_CREAT, 0o644)
+        with os.fdopen(handle) as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError as error:
+                raise RunError("tune.held", folder=self.path) from error
+            yield
 
     @property
     def storage_url(self) -> str:

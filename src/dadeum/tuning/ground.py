@@ -37,9 +37,19 @@ class Ground:
         """Build and check the recipe's own rows, or open them; DataError where they are unusable."""
         ground = cls(recipe, folder)
         there = (folder.ground(0) / "manifest.json").is_file()
+        if not there:  # a kill may have left the beginning of one
+            shutil.rmtree(folder.ground(0), ignore_errors=True)
         run = Run.open(folder.ground(0)) if there else Run.create(recipe, folder.ground(0))
         build_and_check(recipe, run, progress)
         return ground
+
+    @property
+    def is_laid(self) -> bool:
+        """Whether the rows are there, and checked."""
+        if not (self._folder.ground(0) / "manifest.json").is_file():
+            return False
+        steps = self.run.manifest()["steps"]
+        return all(steps.get(name, {}).get("status") == "done" for name in _STEPS)
 
     @property
     def run(self) -> Run:

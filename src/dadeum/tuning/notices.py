@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterator
 
 from dadeum.core.measured import Notice
+from dadeum.core.messages import LANGUAGES, text
 from dadeum.core.tune import Range, Scalar
 from dadeum.tuning import numbers
 from dadeum.tuning.objectives import COSTS, LOSS
@@ -102,8 +103,10 @@ def _tied(search: Search, done: list[Tried]) -> int:
 def _of_trials(search: Search) -> Iterator[Found]:
     pruned, failed = (sum(one.state == state for one in search.tried) for state in ("pruned", "failed"))
     ended, num = sum(one.state != "running" for one in search.tried), len(numbers.complete(search))
-    if pruned and search.objectives[0].name != LOSS:
-        yield "pruned_by_loss", {"num": pruned, "metric": search.objectives[0].name}
+    late = {text("tune.pruned.time", language) for language in LANGUAGES}
+    by_loss = pruned - sum(one.reason in late for one in search.tried)
+    if by_loss and search.objectives[0].name != LOSS:
+        yield "pruned_by_loss", {"num": by_loss, "metric": search.objectives[0].name}
     if failed > 1 and failed >= _MANY_FAILED * ended:
         yield "many_failed", {"num": failed, "ended": ended}
     if search.ended != "running" and numbers.default_trial(search) is None and num:

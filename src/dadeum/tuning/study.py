@@ -7,19 +7,20 @@ from __future__ import annotations
 
 import json
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import optuna
 import sqlalchemy as sa
-from optuna.exceptions import ExperimentalWarning
+from optuna.exceptions import ExperimentalWarning, StorageInternalError
 from optuna.pruners import BasePruner, HyperbandPruner, MedianPruner, NopPruner, SuccessiveHalvingPruner
 from optuna.samplers import TPESampler
 from optuna.storages import RDBStorage, RetryHeartbeatStaleTrialCallback
 from optuna.trial import TrialState
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from dadeum.core.errors import MissingExtra, RunError, first_line
 from dadeum.core.recipe import Recipe
@@ -96,7 +97,25 @@ def open_storage(url: str, pace: Pace) -> RDBStorage:
     except ImportError as error:
         raise MissingExtra("tune.storage.no_psycopg") from error
     except (SQLAlchemyError, OSError) as error:
-        raise RunError("tune.storage.unreachable", url=shown(url), detail=first_line(error)) from error
+        raise RunError("tune.storage.unreachable", url=shown(url), detail=_detail(error)) from error
+
+
+@contextmanager
+def reachable(url: str | None) -> Iterator[None]:
+    """RunError where a database goes away in the middle; what ended is in it, and the search goes on with --resume."""
+    try:
+        yield
+    except (StorageInternalError, SQLAlchemyError) as error:
+        where = "study.db" if url is None else shown(url)
+        raise RunError("tune.storage.lost", url=where, detail=_detail(error)) from error
+
+
+def _detail(error: BaseException) -> str:
+    """What the database said itself, not the libraries between it and us."""
+    said: BaseException | None = error
+    while said is not None and not isinstance(said, DBAPIError):
+        said = said.__cause__
+    return first_line(said.orig if isinstance(said, DBAPIError) and said.orig else error)
 
 
 def open_study(
@@ -178,10 +197,12 @@ class Book:
     """Trials as they stand now. Proposals that were not run, and what was tried again, count for nothing."""
 
     trials: Sequence[optuna.trial.FrozenTrial]
+    taken_up: frozenset[int] = frozenset()
+    """Trials that Ctrl-C or the end of the time cut short, and that wait to be run again, or were."""
 
     @classmethod
     def of(cls, study: optuna.Study) -> Book:
-        return cls(study.get_trials(deepcopy=False))
+        return cls(study.get_trials(deepcopy=False), frozenset(study.user_attrs.get("taken_up", ())))
 
     @property
     def counted(self) -> list[optuna.trial.FrozenTrial]:
@@ -191,7 +212,7 @@ class Book:
             trial
             for trial in self.trials
             if trial.state != TrialState.WAITING
-            and trial.number not in again
+            and trial.number not in again | self.taken_up
             and not any(name in trial.user_attrs for name in skipped)
         ]
 
@@ -220,7 +241,7 @@ class Book:
         return sum(trial.number < number for trial in self.counted) >= trials
 
     def untried(self, settings: Sequence[Params]) -> list[Params]:
-        tried = {_key(trial.params) for trial in self.trials if trial.params}
+        tried = {_key(trial.params) for trial in self.counted if trial.params}
         return [params for params in settings if _key(params) not in tried]
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import multiprocessing
 import os
-import signal
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -16,13 +15,13 @@ import optuna
 from dadeum.core.errors import RunError
 from dadeum.core.tune import Tune
 from dadeum.models.threads import num_cores
+from dadeum.tuning.lifeline import deaf_to_ctrl_c, end_all
 from dadeum.tuning.study import Book
-from dadeum.tuning.worker import Orders, is_failing, tell_dead, work
+from dadeum.tuning.worker import AGAIN, Orders, is_failing, tell_dead, work
 
 _DEATHS = 5
 """Workers that may die of themselves before the search gives up."""
 _POLL_S = 0.5
-_GOODBYE_S = 10
 
 
 @dataclass(frozen=True)
@@ -57,6 +56,9 @@ def supervise(study: optuna.Study, orders: Orders, tune: Tune, workers: int, tol
                 del running[index]
                 if process.exitcode == 0:
                     continue
+                if process.exitcode == AGAIN:
+                    running[index] = _start(replace(orders, index=index), workers)
+                    continue
                 deaths += 1
                 tell_dead(study, _name(process))
                 if deaths > _DEATHS or _never_worked(study, orders):
@@ -81,7 +83,7 @@ def _name(process: BaseProcess) -> str:
 def _start(orders: Orders, workers: int) -> BaseProcess:
     # Not forked: torch and CUDA do not survive that. Not a daemon: such may not have data loaders of their own.
     process = multiprocessing.get_context("spawn").Process(target=work, args=(orders,))
-    with _share_of_machine(orders.index, workers):
+    with _share_of_machine(orders.index, workers), deaf_to_ctrl_c():
         process.start()
     return process
 
@@ -111,26 +113,13 @@ def _share_of_machine(index: int, workers: int) -> Iterator[None]:
 @contextmanager
 def _workers(orders: Orders, number: int) -> Iterator[dict[int, BaseProcess]]:
     """They end with the block, whichever way that is left."""
-    running = {index: _start(replace(orders, index=index), number) for index in range(number)}
+    running: dict[int, BaseProcess] = {}
     try:
+        for index in range(number):
+            running[index] = _start(replace(orders, index=index), number)
         yield running
     finally:
-        for process in running.values():
-            if process.is_alive() and process.pid:
-                # As Ctrl-C would: the trial is marked and can be taken up again.
-                _interrupt(process)
-        deadline = time.monotonic() + _GOODBYE_S
-        for process in running.values():
-            process.join(max(0.0, deadline - time.monotonic()))
-            if process.is_alive():
-                process.kill()
-
-
-def _interrupt(process: BaseProcess) -> None:
-    try:
-        os.kill(process.pid or 0, signal.SIGINT)
-    except ProcessLookupError:
-        return
+        end_all(running.values())
 
 
 def state_of(study: optuna.Study, tune: Tune, workers: int, deadline: float | None) -> State:

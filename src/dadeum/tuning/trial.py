@@ -128,6 +128,12 @@ def forget_weights(folder: Path) -> None:
     (folder / _TRAINED).unlink(missing_ok=True)
 
 
+def forget_checkpoints(folder: Path) -> None:
+    """What only a training that goes on needs; the weights themselves may be judged again."""
+    for checkpoints in folder.glob("stages/*/checkpoints"):
+        shutil.rmtree(checkpoints, ignore_errors=True)
+
+
 def let_go() -> None:
     """Give back what a trial held, also on a GPU, and after a lack of memory."""
     import torch

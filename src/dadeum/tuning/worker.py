@@ -20,16 +20,17 @@ from optuna.exceptions import ExperimentalWarning
 from optuna.trial import TrialState
 
 from dadeum.core.errors import DadeumError, first_line
-from dadeum.core.messages import text
+from dadeum.core.messages import current_language, text
 from dadeum.core.recipe import Recipe
 from dadeum.core.recipe_file import load_recipe
 from dadeum.tuning.folder import SearchFolder
 from dadeum.tuning.ground import Ground
+from dadeum.tuning.lifeline import end_with_parent, is_over
 from dadeum.tuning.objectives import objectives_of
 from dadeum.tuning.record import Look, Objective, Params
 from dadeum.tuning.space import changed, num_settings, settings, tune_of
 from dadeum.tuning.study import Book, Pace, open_storage, open_study, sampler_of, suggested
-from dadeum.tuning.trial import Outcome, forget_weights, let_go, run_trial
+from dadeum.tuning.trial import Outcome, forget_checkpoints, forget_weights, let_go, run_trial
 
 MISTAKES = (DadeumError, RuntimeError, ValueError, TypeError, LookupError, AttributeError, ArithmeticError, OSError,
             MemoryError, AssertionError, ImportError)  # fmt: skip
@@ -38,7 +39,9 @@ _FAILING = 3
 """So many failures and nothing else: there is a mistake that no setting can heal."""
 MOST_COUNTED = 10_000
 """Spaces up to so many settings are listed, to know what is left of them."""
-End = Literal["trials", "timeout", "exhausted", "failing"]
+AGAIN = 75
+"""Exit code of a worker that wants to go on in a new process."""
+End = Literal["trials", "timeout", "exhausted", "failing", "again"]
 
 
 class Skipped(Exception):
@@ -72,12 +75,14 @@ def work(orders: Orders) -> None:
     stream = log.open("a", encoding="utf-8")
     for descriptor in (1, 2):
         os.dup2(stream.fileno(), descriptor)
-    prepare_models()
-    with keeping():
-        try:
-            Worker(orders).run()
-        except KeyboardInterrupt:
-            sys.exit(130)
+    try:
+        end_with_parent()
+        prepare_models()
+        with keeping():
+            if Worker(orders).run() == "again":
+                sys.exit(AGAIN)
+    except KeyboardInterrupt:
+        sys.exit(130)
 
 
 class Worker:
@@ -96,7 +101,7 @@ class Worker:
 
     def run(self) -> End:
         """Until the search is over; why it is."""
-        while True:
+        while not is_over():
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore", ExperimentalWarning)
                 optuna.storages.fail_stale_trials(self.study)
@@ -109,6 +114,17 @@ class Worker:
                 continue
             self.study.sampler = sampler_of(self.recipe, len(book.trials), self.orders.index)
             self.study.optimize(self._objective, n_trials=1, catch=(Failed, Skipped))
+            if self._needs_fresh_process:
+                return "again"
+        raise KeyboardInterrupt
+
+    @property
+    def _needs_fresh_process(self) -> bool:
+        """Where memory is an objective: on a CPU a process's peak holds what earlier trials left."""
+        import torch
+
+        measured = any(one.name == "peak_memory_mb" for one in self.objectives)
+        return measured and not torch.cuda.is_available()
 
     def _ended(self, book: Book) -> End | None:
         if self.is_late:
@@ -145,8 +161,7 @@ class Worker:
             trial.set_user_attr("failed", _reason(error))
             raise Failed(str(error)) from error
         finally:
-            if not self._weights_serve_others:
-                forget_weights(folder)
+            (forget_checkpoints if self._weights_serve_others else forget_weights)(folder)
             let_go()
         self._write_down(trial, outcome)
         return outcome.values
@@ -182,6 +197,8 @@ class Worker:
                 raise optuna.TrialPruned
 
         def in_time(stage: str, done: int, total: int) -> None:
+            if is_over():
+                raise KeyboardInterrupt
             if self.is_late:
                 trial.set_user_attr("out_of_time", True)
                 raise optuna.TrialPruned
@@ -219,6 +236,8 @@ def _reason(error: BaseException) -> str:
 
     if isinstance(error, MemoryError) or (isinstance(error, RuntimeError) and is_out_of_memory(error)):
         return text("tune.failed.memory", detail=first_line(error))
+    if isinstance(error, DadeumError):
+        return error.in_language(current_language())
     return first_line(error) or type(error).__name__
 
 

@@ -47,10 +47,10 @@ class Row:
     pieces: Pieces
     ids: list[int]
     """Prompt and what was written."""
-    begun: tuple[DynamicCache, int] | None = None
-    """Of a prompt that is read in parts: keys and values of its first tokens, and how many these are."""
     rules: Any = None
     """What the recipe's `generation` changes about scores, as evaluation does (models/answer_rules.py)."""
+    begun: tuple[DynamicCache, int] | None = None
+    """Of a prompt that is read in parts: keys and values of its first tokens, and how many these are."""
 
     @property
     def version(self) -> str:

@@ -35,7 +35,7 @@ def new_row(ticket: Ticket, held: Held, voice: Voice, choosing: Any) -> Row:
     kept = Generation(repetition_penalty=told.repetition_penalty, no_repeat_ngram=told.no_repeat_ngram)
     own = rules(kept, len(ask.prompt_ids), None) or None
     pieces = Pieces(voice.tokenizer, ask.sampling.stops)
-    return Row(ticket, held.adapter(ask.model.version), chooser, pieces, list(ask.prompt_ids), own)
+    return Row(ticket, held.adapter(ask.model.version), chooser, pieces, list(ask.prompt_ids), rules=own)
 
 
 def writes_whole(row: Row) -> bool:
