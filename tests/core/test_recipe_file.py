@@ -71,6 +71,20 @@ def test_a_good_recipe_loads_with_absolute_source_paths(tmp_path: Path) -> None:
     ]
 
 
+def test_a_base_that_is_a_folder_beside_the_recipe_is_found_from_anywhere(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "models/mine").mkdir(parents=True)
+    (tmp_path / "models/mine/config.json").write_text("{}", encoding="utf-8")
+    path = written(tmp_path, GOOD)
+    assert load_recipe(path, overrides=("model.base=models/mine",)).model.base == str(tmp_path / "models/mine")
+    assert load_recipe(path, overrides=("model.base=models/other",)).model.base == "models/other"
+    monkeypatch.chdir(tmp_path / "models")
+    assert load_recipe(path, overrides=("model.base=./mine",)).model.base == str(tmp_path / "models/mine")
+    assert load_recipe(path, overrides=("model.base=mine",)).model.base == "mine"
+
+
+
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig"])
 def test_a_byte_order_mark_is_no_part_of_the_first_key(tmp_path: Path, encoding: str) -> None:
     assert load_recipe(written(tmp_path, GOOD, encoding)).task.instruction == "스팸이면 BLOCK"

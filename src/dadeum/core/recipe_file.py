@@ -191,8 +191,18 @@ def absolute_paths(recipe: Recipe, folder: Path) -> Recipe:
     evaluate = recipe.evaluate
     if evaluate.starts:
         evaluate = evaluate.model_copy(update={"starts": placed(evaluate.starts)})
-    moved_all = {"data": data, "task": task, "model": placed(recipe.model), "stages": stages, "evaluate": evaluate}
+    model = placed(recipe.model)
+    model = model.model_copy(update={"base": _local(model.base, folder)})
+    moved_all = {"data": data, "task": task, "model": model, "stages": stages, "evaluate": evaluate}
     return recipe.model_copy(update=moved_all)
+
+
+def _local(base: str, folder: Path) -> str:
+    """A base that is a folder beside the recipe or in the working folder, by its full path; any other name as it is."""
+    if "/" not in base:
+        return base
+    places = (folder / Path(base).expanduser(), Path(base).expanduser())
+    return next((str(place.resolve()) for place in places if (place / "config.json").is_file()), base)
 
 
 def dump(recipe: Recipe) -> str:
