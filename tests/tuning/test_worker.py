@@ -201,3 +201,21 @@ def test_weights_that_may_be_judged_again_stay_without_what_only_training_needs(
         (stage / name).mkdir(parents=True)
     forget_checkpoints(tmp_path)
     assert [path.name for path in stage.iterdir()] == ["adapter"]
+
+
+@pytest.mark.parametrize(
+    ("pruner", "stops"), [("halving", True), ("hyperband", True), ("median", True), ("none", False)]
+)
+def test_every_pruner_stops_what_is_hopeless(worker: Make, pruner: str, stops: bool) -> None:
+    begun: list[int] = []
+
+    def trial(params: dict[str, float], look: Any) -> float:
+        begun.append(1)
+        loss = float(len(begun))
+        for percent in (20, 40, 60, 80, 100):
+            look(percent, loss)
+        return loss
+
+    found = worker(trial, searched(trials=16, pruner=pruner))
+    assert found.run() == "trials"
+    assert ("PRUNED" in states(found)) == stops
