@@ -84,7 +84,6 @@ def test_a_base_that_is_a_folder_beside_the_recipe_is_found_from_anywhere(
     assert load_recipe(path, overrides=("model.base=mine",)).model.base == "mine"
 
 
-
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig"])
 def test_a_byte_order_mark_is_no_part_of_the_first_key(tmp_path: Path, encoding: str) -> None:
     assert load_recipe(written(tmp_path, GOOD, encoding)).task.instruction == "스팸이면 BLOCK"
