@@ -99,6 +99,10 @@ def test_another_recipe_or_other_rows_are_not_mixed_in(tmp_path: Path) -> None:
 def test_a_budget_makes_no_other_study_but_a_space_does() -> None:
     assert study_name(searched(trials=1, repeat=3)) == study_name(searched(trials=9))
     assert study_name(searched(base="/here/base")) == study_name(searched(base="/there/base"))
+    # Figures by another measure are no figures of the same study.
+    other = searched()
+    measured = other.evaluate.model_copy(update={"generate_rows": 9})
+    assert study_name(other.model_copy(update={"evaluate": measured})) != study_name(other)
     assert study_name(searched()) != study_name(searched(RATE | {"model.adapter.r": [2, 4]}))
 
 

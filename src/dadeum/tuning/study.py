@@ -48,7 +48,7 @@ def study_name(recipe: Recipe) -> str:
     """The same for everybody who searches this recipe over this space; budgets and places of files may differ."""
     tune = tune_of(recipe)
     asked = recipe.model_copy(update={"tune": Tune(space=tune.space, objectives=tune.objectives)})
-    told = asked.model_dump(mode="json", exclude={"data", "checks", "evaluate", "export"})
+    told = asked.model_dump(mode="json", exclude={"data", "checks", "export"})
     return f"{recipe.name}-{fingerprint(_portable(told))[:8]}"
 
 
@@ -163,8 +163,12 @@ def _enqueue_own_settings(study: optuna.Study, recipe: Recipe) -> None:
 def sampler_of(recipe: Recipe, num_trials: int, worker: int) -> TPESampler:
     """Seeded anew for every trial: a search that was killed draws on as if it had not been."""
     startup = max(4, min(10, tune_of(recipe).trials // 3))
-    seed = int(fingerprint([recipe.seed, num_trials, worker])[:8], 16)
-    return TPESampler(seed=seed, n_startup_trials=startup)
+    return TPESampler(seed=seed_of(recipe, num_trials, worker), n_startup_trials=startup)
+
+
+def seed_of(recipe: Recipe, *what: object) -> int:
+    """A number of its own for each draw, always the same for one recipe."""
+    return int(fingerprint([recipe.seed, *what])[:8], 16)
 
 
 def pruner_of(tune: Tune, objectives: Sequence[Objective]) -> BasePruner:

@@ -29,7 +29,7 @@ from dadeum.tuning.lifeline import end_with_parent, is_over
 from dadeum.tuning.objectives import objectives_of
 from dadeum.tuning.record import Look, Objective, Params
 from dadeum.tuning.space import changed, num_settings, settings, tune_of
-from dadeum.tuning.study import Book, Pace, open_storage, open_study, sampler_of, suggested
+from dadeum.tuning.study import Book, Pace, open_storage, open_study, sampler_of, seed_of, suggested
 from dadeum.tuning.trial import Outcome, forget_checkpoints, forget_weights, let_go, run_trial
 
 MISTAKES = (DadeumError, RuntimeError, ValueError, TypeError, LookupError, AttributeError, ArithmeticError, OSError,
@@ -178,8 +178,7 @@ class Worker:
         trial.set_user_attr("duplicate_of", known)
         left = book.untried(self.all_settings) if self.all_settings is not None else []
         if left:
-            chosen = int(sampler_seed(self.recipe, trial.number) % len(left))
-            self.study.enqueue_trial(left[chosen])
+            self.study.enqueue_trial(left[seed_of(self.recipe, "untried", trial.number) % len(left)])
         raise Skipped
 
     def _run(self, trial: optuna.Trial, params: Params, folder: Path) -> Outcome:
@@ -223,12 +222,6 @@ def is_failing(counted: list[optuna.trial.FrozenTrial]) -> bool:
     """Whether the first trials have all failed."""
     ended = [trial for trial in counted if trial.state != TrialState.RUNNING]
     return len(ended) >= _FAILING and all(trial.state == TrialState.FAIL for trial in ended)
-
-
-def sampler_seed(recipe: Recipe, number: int) -> int:
-    from dadeum.core.run import fingerprint
-
-    return int(fingerprint([recipe.seed, "untried", number])[:8], 16)
 
 
 def _reason(error: BaseException) -> str:
